@@ -1,0 +1,253 @@
+"""Turn ``book/chapters/*.md`` (what people write) into ``notebooks/*.ipynb`` (what machines execute).
+
+    python book/notebooks.py sync              carry changed prose over; outputs stay, as long as the code is the same
+    python book/notebooks.py execute [NAME …]  execute in the full setting and store the outputs
+    python book/notebooks.py repository URL    set the repository's address in _config.yml and the set-up cells
+    python book/notebooks.py check             prove that both sides say the same and that every output is fresh
+
+A notebook remembers a hash of the code that made its outputs. A failing chapter leaves the stored notebook as it was.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import sys
+import tempfile
+import time
+import unicodedata
+from datetime import date
+from pathlib import Path
+
+import jupytext
+import nbformat
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+CHAPTERS, NOTEBOOKS = ROOT / "book" / "chapters", ROOT / "notebooks"
+WIDTH = 86  # columns of code that fit the page
+IMAGES = ("image/svg+xml", "image/png", "image/jpeg")
+
+
+def names():
+    """The chapters in the book's order, then whatever the table of contents does not mention."""
+    toc = (ROOT / "_toc.yml").read_text(encoding="utf-8")
+    found = sorted(path.stem for path in CHAPTERS.glob("*.md"))
+    return sorted(found, key=lambda name: (toc.find(f"notebooks/{name}\n") % len(toc), name))
+
+
+def build(name):
+    """The notebook that a source stands for, without outputs."""
+    source = CHAPTERS / f"{name}.md"
+    if not source.is_file():
+        sys.exit(f"there is no chapter {name!r} in {CHAPTERS.relative_to(ROOT)}; there are: {', '.join(names())}")
+    notebook = jupytext.read(source)
+    kernel = notebook.metadata["kernelspec"]
+    notebook.metadata = nbformat.NotebookNode(kernelspec=kernel, language_info={"name": "python"})
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number:03d}"
+        if "setup" in cell.metadata.get("tags", ()):
+            cell.source = setup_cell()
+    return notebook
+
+
+def setup_cell():
+    """The code of a set-up cell with the repository's address, which stands in _config.yml alone."""
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    text = (ROOT / "book" / "setup_cell.ipy").read_text(encoding="utf-8")
+    return text.replace("{repository}", config["repository"]["url"]).strip()
+
+
+def code_hash(notebook):
+    """sha256 over the code cells. The set-up cell is left out: it does nothing outside Colab."""
+    code = [c.source for c in notebook.cells if c.cell_type == "code" and "setup" not in c.metadata.get("tags", ())]
+    return hashlib.sha256("\0".join(code).encode()).hexdigest()
+
+
+def execute(name, output=None, fast=False):
+    """Execute one chapter and store the notebook atomically.
+
+    Args:
+        name: chapter. output: path, default ``notebooks/NAME.ipynb``. fast: the setting of CI (samples, seconds).
+    """
+    import papermill
+
+    notebook = build(name)
+    output = Path(output or NOTEBOOKS / f"{name}.ipynb")
+    with tempfile.TemporaryDirectory() as folder:
+        plain, done = Path(folder, f"{name}.ipynb"), Path(folder, f"{name}.out.ipynb")
+        nbformat.write(notebook, plain)
+        os.environ["TQDM_DISABLE"] = "1"  # bars are for people at a keyboard
+        start = time.perf_counter()
+        papermill.execute_notebook(
+            plain,
+            done,
+            parameters={"fast": True} if fast else {},
+            cwd=NOTEBOOKS,
+            progress_bar=sys.stderr.isatty(),
+        )
+        executed = nbformat.read(done, as_version=4)
+    _take_outputs(notebook, executed)
+    notebook.metadata["d2lutils"] = {
+        "code_sha256": code_hash(notebook),
+        "date": date.today().isoformat(),
+        "fast": fast,
+        "seconds": round(time.perf_counter() - start, 1),
+    }
+    _write(notebook, output)
+    return notebook.metadata["d2lutils"]["seconds"]
+
+
+def sync(name):
+    """Carry changed prose into the stored notebook; refuse where code changed, since its outputs would lie."""
+    path, fresh = NOTEBOOKS / f"{name}.ipynb", build(name)
+    if not path.is_file():
+        return f"{name}: no notebook yet; run make execute CHAPTER={name}"
+    stored = nbformat.read(path, as_version=4)
+    if stored.metadata.get("d2lutils", {}).get("code_sha256") != code_hash(fresh):
+        return f"{name}: the code changed; run make execute CHAPTER={name}"
+    _take_outputs(fresh, stored)
+    fresh.metadata["d2lutils"] = stored.metadata["d2lutils"]
+    _write(fresh, path)
+    return None
+
+
+def check(name):
+    """List what is wrong with a chapter: sides that differ, cells without or with old output, pictures without text."""
+    path, fresh = NOTEBOOKS / f"{name}.ipynb", build(name)
+    if not path.is_file():
+        return [f"{name}: notebooks/{name}.ipynb is missing; run make execute CHAPTER={name}"]
+    stored = nbformat.read(path, as_version=4)
+    stamp = stored.metadata.get("d2lutils", {})
+    problems = []
+    if [_face(cell) for cell in fresh.cells] != [_face(cell) for cell in stored.cells]:
+        problems.append("book/chapters and notebooks differ; run make sync")
+    if stamp.get("code_sha256") != code_hash(fresh):
+        problems.append(f"outputs are older than the code; run make execute CHAPTER={name}")
+    if stamp.get("fast"):
+        problems.append(f"outputs come from the fast setting; run make execute CHAPTER={name}")
+    for cell in stored.cells:
+        problems += _cell_problems(cell)
+    return [f"{name}: {problem}" for problem in problems]
+
+
+def _cell_problems(cell):
+    where = (
+        f"{cell.get('id', '?')} ({cell.source.strip().splitlines()[0][:40]!r})"
+        if cell.source.strip()
+        else "an empty cell"
+    )
+    if cell.cell_type != "code":
+        return [f"{where}: a picture without alternative text"] if "![](" in cell.source else []
+    hidden = {"hide-input", "remove-cell"} & set(cell.metadata.get("tags", ()))
+    wide = [] if hidden else too_wide(cell.source)
+    problems = [f"{where}: wider than {WIDTH} columns: {line.strip()[:40]} …" for line in wide]
+    if cell.execution_count is None:
+        problems.append(f"{where}: never executed")
+    if any(output.output_type == "error" or output.get("name") == "stderr" for output in cell.outputs):
+        problems.append(f"{where}: shows an error or a warning")
+    pictures = any(kind in output.get("data", {}) for output in cell.outputs for kind in IMAGES)
+    if pictures and not cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "").strip():
+        problems.append(f"{where}: a figure without alternative text (mystnb: image: alt)")
+    return problems
+
+
+def too_wide(source):
+    """Lines that a reader would have to scroll; a Chinese character takes two columns."""
+    return [
+        line
+        for line in source.splitlines()
+        if sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line) > WIDTH
+    ]
+
+
+def _face(cell):
+    """What both sides must share of a cell."""
+    return cell.cell_type, cell.source, json.dumps(cell.metadata, sort_keys=True, ensure_ascii=False)
+
+
+def _take_outputs(notebook, executed):
+    """Copy outputs and counts of the same code cells; injected cells are passed over."""
+    kept = [c for c in executed.cells if "injected-parameters" not in c.metadata.get("tags", ())]
+    count = 0
+    for cell, ran in zip(notebook.cells, kept, strict=True):
+        if cell.cell_type == "code":
+            count += 1
+            cell.execution_count = count
+            cell.outputs = _tidy(ran.outputs, count)
+
+
+def _tidy(outputs, count):
+    """Join neighbouring pieces of one stream and drop what differs from run to run."""
+    tidy = []
+    for output in outputs:
+        output.get("metadata", {}).clear()
+        if output.output_type == "execute_result":
+            output.execution_count = count
+        last = tidy[-1] if tidy else None
+        if output.output_type == "stream" and last and last.get("name") == output.name:
+            last.text += output.text
+        else:
+            tidy.append(output)
+    return tidy
+
+
+def _write(notebook, path):
+    """Validate and replace the file in one step."""
+    nbformat.validate(notebook)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(nbformat.writes(notebook, ensure_ascii=False) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def set_repository(url):
+    """Write the repository's address into _config.yml, from where set-up cells and Colab links take it."""
+    if not re.fullmatch(r"https://[^/\s]+/[^/\s]+/[^/\s]+?(\.git)?/?", url):
+        sys.exit(f"the address must look like https://github.com/OWNER/REPO, got {url!r}")
+    path = ROOT / "_config.yml"
+    url = url.rstrip("/").removesuffix(".git")
+    print(f"the repository is {url}")
+    path.write_text(re.sub(r"(?m)^  url: .*$", f"  url: {url}", path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def refresh_setup_cell(path):
+    """Write the set-up cell of a stored notebook anew; nothing else of it changes."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if "setup" in cell.metadata.get("tags", ()):
+            cell.source = setup_cell()
+    _write(notebook, path)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("command", choices=("sync", "execute", "check", "repository"))
+    parser.add_argument("chapters", nargs="*", help="names of chapters, default: all; for repository: the address")
+    args = parser.parse_args()
+    problems = []
+    if args.command == "repository":
+        if len(args.chapters) != 1:
+            parser.error("give one address, e.g. https://github.com/OWNER/REPO")
+        set_repository(args.chapters[0])
+        for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+            refresh_setup_cell(path)
+        return
+    for name in args.chapters or names():
+        if args.command == "execute":
+            print(f"{name} …", flush=True)
+            print(f"{name}: {execute(name):.0f} s", flush=True)
+        elif args.command == "sync":
+            problems += filter(None, [sync(name)])
+            print(f"{name}: in step" if not problems else f"{name}: not in step")
+        else:
+            problems += check(name)
+    if args.command == "check":
+        stray = {path.stem for path in NOTEBOOKS.glob("*.ipynb")} - set(names())
+        problems += [f"notebooks/{name}.ipynb has no source in book/chapters" for name in sorted(stray)]
+    sys.exit("\n".join(problems) or None)
+
+
+if __name__ == "__main__":
+    main()
