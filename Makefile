@@ -1,5 +1,5 @@
 # `make book` and `make test` are all a newcomer needs; `make help` lists the rest.
-PYTHON ?= $(or $(shell command -v python3.11),$(shell command -v python3))
+PYTHON ?= $(or $(shell command -v python3.11),$(shell command -v python3),no-python-found)
 BIN := .venv/bin
 SITE := _build/html
 
@@ -16,7 +16,8 @@ help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 .venv/ready: requirements.txt pyproject.toml
-	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 13) else f"Python 3.11 is needed, found {v[0]}.{v[1]}; install it or run make PYTHON=/path/to/python3.11")'
+	@command -v $(PYTHON) >/dev/null || { echo "No Python found; install Python 3.11 or run make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Python 3.11 is needed, found {v[0]}.{v[1]}; install it or run make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q -r requirements.txt
 	@touch $@

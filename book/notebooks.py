@@ -5,7 +5,8 @@
     python book/notebooks.py repository URL    set the repository's address in _config.yml and the set-up cells
     python book/notebooks.py check             prove that both sides say the same and that every output is fresh
 
-A notebook remembers a hash of the code that made its outputs. A failing chapter leaves the stored notebook as it was.
+A notebook remembers a hash of the code that made its outputs and one of the outputs themselves, so neither can be
+changed by hand unnoticed. A failing chapter leaves the stored notebook as it was.
 """
 
 import argparse
@@ -28,6 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS, NOTEBOOKS = ROOT / "book" / "chapters", ROOT / "notebooks"
 WIDTH = 86  # columns of code that fit the page
 IMAGES = ("image/svg+xml", "image/png", "image/jpeg")
+NAMELESS = re.compile(r"""!\[\s*\]\(|<img(?![^>]*\balt=["'][^"'])""")  # pictures in prose without alternative text
 
 
 def names():
@@ -59,10 +61,24 @@ def setup_cell():
     return text.replace("{repository}", config["repository"]["url"]).strip()
 
 
+def code_cells(notebook):
+    """The code cells that make outputs: without papermill's own, and without the set-up cell, idle outside Colab."""
+    passive = {"setup", "injected-parameters"}
+    return [c for c in notebook.cells if c.cell_type == "code" and not passive & set(c.metadata.get("tags", ()))]
+
+
 def code_hash(notebook):
-    """sha256 over the code cells. The set-up cell is left out: it does nothing outside Colab."""
-    code = [c.source for c in notebook.cells if c.cell_type == "code" and "setup" not in c.metadata.get("tags", ())]
-    return hashlib.sha256("\0".join(code).encode()).hexdigest()
+    """sha256 over the kernel's name and the code cells."""
+    return _sha256([notebook.metadata["kernelspec"]["name"], *(cell.source for cell in code_cells(notebook))])
+
+
+def outputs_hash(notebook):
+    """sha256 over execution counts and outputs."""
+    return _sha256([json.dumps([c.execution_count, c.outputs], sort_keys=True) for c in code_cells(notebook)])
+
+
+def _sha256(parts):
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def execute(name, output=None, fast=False):
@@ -79,6 +95,8 @@ def execute(name, output=None, fast=False):
         plain, done = Path(folder, f"{name}.ipynb"), Path(folder, f"{name}.out.ipynb")
         nbformat.write(notebook, plain)
         os.environ["TQDM_DISABLE"] = "1"  # bars are for people at a keyboard
+        if own := os.environ.get("D2LUTILS_DATA"):  # the kernel runs in another folder
+            os.environ["D2LUTILS_DATA"] = str(Path(own).expanduser().absolute())
         start = time.perf_counter()
         papermill.execute_notebook(
             plain,
@@ -91,6 +109,7 @@ def execute(name, output=None, fast=False):
     _take_outputs(notebook, executed)
     notebook.metadata["d2lutils"] = {
         "code_sha256": code_hash(notebook),
+        "outputs_sha256": outputs_hash(notebook),
         "date": date.today().isoformat(),
         "fast": fast,
         "seconds": round(time.perf_counter() - start, 1),
@@ -105,8 +124,8 @@ def sync(name):
     if not path.is_file():
         return f"{name}: no notebook yet; run make execute CHAPTER={name}"
     stored = nbformat.read(path, as_version=4)
-    if stored.metadata.get("d2lutils", {}).get("code_sha256") != code_hash(fresh):
-        return f"{name}: the code changed; run make execute CHAPTER={name}"
+    if stale := _staleness(stored, fresh):
+        return f"{name}: {stale}; run make execute CHAPTER={name}"
     _take_outputs(fresh, stored)
     fresh.metadata["d2lutils"] = stored.metadata["d2lutils"]
     _write(fresh, path)
@@ -119,17 +138,26 @@ def check(name):
     if not path.is_file():
         return [f"{name}: notebooks/{name}.ipynb is missing; run make execute CHAPTER={name}"]
     stored = nbformat.read(path, as_version=4)
-    stamp = stored.metadata.get("d2lutils", {})
     problems = []
-    if [_face(cell) for cell in fresh.cells] != [_face(cell) for cell in stored.cells]:
+    if _face(fresh) != _face(stored):
         problems.append("book/chapters and notebooks differ; run make sync")
-    if stamp.get("code_sha256") != code_hash(fresh):
-        problems.append(f"outputs are older than the code; run make execute CHAPTER={name}")
-    if stamp.get("fast"):
-        problems.append(f"outputs come from the fast setting; run make execute CHAPTER={name}")
+    if stale := _staleness(stored, fresh):
+        problems.append(f"{stale}; run make execute CHAPTER={name}")
+    if not any("parameters" in c.metadata.get("tags", ()) and "fast = False" in c.source for c in fresh.cells):
+        problems.append("no cell is tagged parameters and says fast = False")
     for cell in stored.cells:
         problems += _cell_problems(cell)
     return [f"{name}: {problem}" for problem in problems]
+
+
+def _staleness(stored, fresh):
+    """Why the stored outputs are not those of the code, in a few words; None if they are."""
+    stamp = stored.metadata.get("d2lutils", {})
+    if stamp.get("code_sha256") != code_hash(fresh):
+        return "the outputs are older than the code"
+    if stamp.get("outputs_sha256") != outputs_hash(stored):
+        return "the outputs are not those of the execution (cleared or changed since)"
+    return "the outputs come from the fast setting" if stamp.get("fast") else None
 
 
 def _cell_problems(cell):
@@ -139,7 +167,7 @@ def _cell_problems(cell):
         else "an empty cell"
     )
     if cell.cell_type != "code":
-        return [f"{where}: a picture without alternative text"] if "![](" in cell.source else []
+        return [f"{where}: a picture without alternative text"] if NAMELESS.search(cell.source) else []
     hidden = {"hide-input", "remove-cell"} & set(cell.metadata.get("tags", ()))
     wide = [] if hidden else too_wide(cell.source)
     problems = [f"{where}: wider than {WIDTH} columns: {line.strip()[:40]} …" for line in wide]
@@ -162,20 +190,21 @@ def too_wide(source):
     ]
 
 
-def _face(cell):
-    """What both sides must share of a cell."""
-    return cell.cell_type, cell.source, json.dumps(cell.metadata, sort_keys=True, ensure_ascii=False)
+def _face(notebook):
+    """What both sides must share."""
+    cells = [(c.cell_type, c.source, json.dumps(c.metadata, sort_keys=True)) for c in notebook.cells]
+    return notebook.metadata["kernelspec"], cells
 
 
 def _take_outputs(notebook, executed):
-    """Copy outputs and counts of the same code cells; injected cells are passed over."""
-    kept = [c for c in executed.cells if "injected-parameters" not in c.metadata.get("tags", ())]
-    count = 0
-    for cell, ran in zip(notebook.cells, kept, strict=True):
-        if cell.cell_type == "code":
-            count += 1
-            cell.execution_count = count
-            cell.outputs = _tidy(ran.outputs, count)
+    """Copy the outputs of the same code cells; prose may have been added or removed in between."""
+    for cell in notebook.cells:
+        if "setup" in cell.metadata.get("tags", ()):
+            cell.execution_count = 1
+    pairs = zip(code_cells(notebook), code_cells(executed), strict=True)
+    for count, (cell, ran) in enumerate(pairs, start=2):
+        cell.execution_count = count
+        cell.outputs = _tidy(ran.outputs, count)
 
 
 def _tidy(outputs, count):

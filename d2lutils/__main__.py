@@ -1,6 +1,7 @@
 """The command line: ``python -m d2lutils data list | fetch NAME … | verify``."""
 
 import argparse
+import os
 import sys
 
 from .data import datasets, fetch, verify
@@ -12,8 +13,15 @@ __all__ = ["main"]
 def main(argv=None):
     """Run a command; returns the exit code: 0, or 2 with a sentence on stderr for anything the user can mend."""
     args = _parser().parse_args(argv)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a console that lacks a character shows "?" instead of failing
     try:
-        return args.run(args)
+        code = args.run(args)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # `… | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (DataError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2

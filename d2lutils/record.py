@@ -100,16 +100,24 @@ def compare(
 
     Returns:
         Comparison: display it as the last expression of a cell.
+
+    Raises:
+        ValueError: nothing to compare with, or a relative bound for a published figure of 0.
     """
+    if not published:
+        raise ValueError("published is empty; give the document's figures as {row: figure}")
+    if absolute is None and not all(map(float, published.values())):
+        raise ValueError("a published figure is 0, so a relative bound means nothing; give absolute=")
+    two_sided = two_sided or absolute is not None
     ours = {str(row): float(value) for row, value in ours.items()}
     rows = []
     for row, reference in ((str(row), float(value)) for row, value in published.items()):
         value = ours.get(row)
         difference = reached = None
         if value is not None:
-            difference = value - reference if absolute else value / reference - 1
-            reached = (abs(difference) if absolute or two_sided else difference) <= (absolute or within)
+            difference = value / reference - 1 if absolute is None else value - reference
+            reached = (abs(difference) if two_sided else difference) <= (within if absolute is None else absolute)
         rows.append({"row": row, "published": reference, "ours": value, "difference": difference, "reached": reached})
-    bound = f"{absolute:g}" if absolute else f"{within * 100:g}%"
-    rule = f"相差不超过 {bound}" if absolute or two_sided else f"低于文档，或高出不超过 {bound}"
+    bound = f"{within * 100:g}%" if absolute is None else f"{absolute:g}"
+    rule = f"相差不超过 {bound}" if two_sided else f"低于文档，或高出不超过 {bound}"
     return Comparison(document, title, metric, key, rule, rows)

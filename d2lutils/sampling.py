@@ -42,7 +42,8 @@ def data_iter_random(corpus_indices, batch_size, num_steps, seed=None):
     # One row per example, num_steps + 1 long: neighbouring rows share one token.
     rows = _rows(indices, num_examples, num_steps)
     order = np.random.default_rng(seed).permutation(num_examples)[: num_examples // batch_size * batch_size]
-    order = rows.new_tensor(order) if hasattr(rows, "new_tensor") else order  # torch indexes by its own kind
+    if hasattr(rows, "new_tensor"):  # torch indexes by its own kind
+        order = rows.new_tensor(order, dtype=rows[0].long().dtype)
     batches = rows[order].reshape(-1, batch_size, num_steps + 1)
     return zip(batches[:, :, :-1], batches[:, :, 1:], strict=True)
 

@@ -5,9 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "book"))  # for `import notebooks`
+
+settings.register_profile("busy", deadline=None)  # a first call may be slow, and so may the machine
+settings.load_profile("busy")
 
 SHARED = ROOT.parent / "shared"
 if (SHARED / "data").is_dir():

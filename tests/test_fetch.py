@@ -7,6 +7,8 @@ import json
 import multiprocessing
 import os
 import socket
+import subprocess
+import sys
 import threading
 import zipfile
 from contextlib import contextmanager
@@ -215,6 +217,26 @@ def _as_nobody():
         yield
 
 
+def test_nothing_but_the_bar_is_written(server, empty_cache, tmp_path):
+    """In a process of its own, as a notebook sees it: no log of pooch, no advice of its bar."""
+    sha = hashlib.sha256(BODY).hexdigest()
+    code = (
+        "from d2lutils.data import fetching, manifest\n"
+        f"file = manifest.DataFile('toy/toy.txt', {len(BODY)}, {sha!r}, ({server.url('good')!r},))\n"
+        "fetching.get_dataset = lambda name: manifest.Dataset('toy', '', '', (file,))\n"
+        "print(fetching.fetch('toy', progress=False)[0].name)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("toy.txt\n", "")
+
+
+@pytest.mark.parametrize(("value", "message"), [("nowhere/at/all", "is no folder"), ("~nobody-here/x", "resolved")])
+def test_a_folder_of_ones_own_that_is_none(monkeypatch, value, message):
+    monkeypatch.setenv("D2LUTILS_DATA", value)
+    with pytest.raises(DataError, match=rf"D2LUTILS_DATA is set to .*{message}"):
+        data.fetch("sample-lyrics")
+
+
 def test_a_cache_that_may_not_be_written(toy, empty_cache):
     toy("good")
     empty_cache.mkdir()
@@ -310,3 +332,16 @@ def test_command_line(toy, empty_cache, capsys):
     assert "delete it and fetch it again" in capsys.readouterr().err
     assert command_line.main(["data", "fetch", "no-such-thing"]) == 2
     assert "Known:" in capsys.readouterr().err
+
+
+def test_command_line_in_a_pipe_and_on_an_old_console(empty_cache):
+    """`… | head` ends quietly, and a console that lacks a character still shows the list."""
+    listing = [sys.executable, "-m", "d2lutils", "data", "list"]
+    old = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(listing, capture_output=True, env=old, check=True)
+    assert b"jaychou-2018" in done.stdout
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(listing, stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, b"")

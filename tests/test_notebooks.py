@@ -86,16 +86,27 @@ def test_fast_parameters_reach_the_chapter_and_leave_no_trace(workshop, tmp_path
 def test_check_finds_code_that_is_newer_than_its_output(workshop):
     workshop.write_text(SOURCE.replace('"full"', '"other"'), encoding="utf-8")
     assert "older than the code" in "".join(notebooks.check("toy"))
-    assert "the code changed" in notebooks.sync("toy")
+    assert "older than the code" in notebooks.sync("toy")
+
+
+def test_check_finds_another_kernel(workshop):
+    workshop.write_text(SOURCE.replace("name: python3", "name: mxnet"), encoding="utf-8")
+    assert "older than the code" in "".join(notebooks.check("toy"))
+
+
+def test_check_asks_for_the_fast_setting(workshop):
+    workshop.write_text(SOURCE.replace("fast = False", "fast = 0"), encoding="utf-8")
+    assert "says fast = False" in "".join(notebooks.check("toy"))
 
 
 def test_sync_carries_prose_over_and_keeps_outputs(workshop):
-    workshop.write_text(SOURCE.replace("玩具章", "另一章"), encoding="utf-8")
+    workshop.write_text(SOURCE.replace("玩具章", "另一章") + "\n新的结尾。\n", encoding="utf-8")
     assert "differ" in "".join(notebooks.check("toy"))
     assert notebooks.sync("toy") is None
     assert notebooks.check("toy") == []
     stored = nbformat.read(notebooks.NOTEBOOKS / "toy.ipynb", as_version=4)
     assert stored.cells[0].source == "# 另一章"
+    assert stored.cells[3].source == "新的结尾。"
     assert stored.cells[2].outputs[0].text == "full\n"
 
 
@@ -107,8 +118,12 @@ def test_check_finds_cells_never_executed_errors_fast_runs_and_missing_notebooks
     stored.metadata["d2lutils"]["fast"] = True
     nbformat.write(stored, path)
     problems = "\n".join(notebooks.check("toy"))
-    for problem in ("never executed", "an error or a warning", "fast setting"):
+    for problem in ("never executed", "an error or a warning", "cleared or changed since"):
         assert problem in problems
+    assert "cleared or changed since" in notebooks.sync("toy")
+    stored.metadata["d2lutils"]["outputs_sha256"] = notebooks.outputs_hash(stored)
+    nbformat.write(stored, path)
+    assert "fast setting" in "".join(notebooks.check("toy"))
     path.unlink()
     assert "is missing" in "".join(notebooks.check("toy"))
     assert "no notebook yet" in notebooks.sync("toy")
@@ -120,6 +135,32 @@ def test_check_finds_figures_without_alternative_text(workshop):
     stored.cells[2].outputs = [nbformat.v4.new_output("display_data", {"image/svg+xml": "<svg/>"})]
     nbformat.write(stored, path)
     assert "without alternative text" in "".join(notebooks.check("toy"))
+
+
+@pytest.mark.parametrize("picture", ["![](picture.svg)", "<img src='picture.svg'>", '<img alt="" src="picture.svg">'])
+def test_check_finds_pictures_in_prose_without_alternative_text(workshop, picture):
+    workshop.write_text(SOURCE.replace("玩具章", f"玩具章\n\n{picture}"), encoding="utf-8")
+    assert notebooks.sync("toy") is None
+    assert "without alternative text" in "".join(notebooks.check("toy"))
+
+
+def test_check_finds_code_wider_than_the_page(workshop):
+    for line, wide in (("x" * 87, True), ("x" * 86, False), ("字" * 43 + "x", True), ("字" * 43, False)):
+        assert bool(notebooks.too_wide(line)) == wide
+    workshop.write_text(SOURCE.replace('"full"', f'"{"x" * 80}"'), encoding="utf-8")
+    notebooks.execute("toy")
+    assert "wider than 86" in "".join(notebooks.check("toy"))
+
+
+def test_the_command_line_fails_where_a_chapter_is_not_fresh(workshop, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["notebooks.py", "check"])
+    with pytest.raises(SystemExit) as good:
+        notebooks.main()
+    assert good.value.code is None
+    workshop.write_text(SOURCE.replace('"full"', '"other"'), encoding="utf-8")
+    with pytest.raises(SystemExit) as bad:
+        notebooks.main()
+    assert "older than the code" in bad.value.code
 
 
 def test_a_failing_chapter_leaves_the_stored_notebook_alone(workshop):

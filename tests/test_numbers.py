@@ -90,6 +90,15 @@ def test_compare_judges_each_row():
     assert not compare("003", "toy", {"loss": 2.0}, {"loss": 2.00001}, absolute=2e-6).reached
 
 
+def test_compare_takes_a_bound_of_zero_and_refuses_what_has_no_meaning():
+    assert compare("000", "toy", {1: 0.0}, {1: 0.0}, absolute=0).reached
+    assert not compare("000", "toy", {1: 0.0}, {1: -1e-9}, absolute=0).reached
+    with pytest.raises(ValueError, match="published figure is 0"):
+        compare("000", "toy", {1: 0.0}, {1: 0.0})
+    with pytest.raises(ValueError, match="published is empty"):
+        compare("000", "toy", {}, {})
+
+
 def test_compare_marks_what_was_not_run_and_what_is_not_a_number():
     table = compare("004", "toy", {1: 1.0, 2: 1.0}, {2: math.nan})
     assert [row["reached"] for row in table.rows] == [None, False]

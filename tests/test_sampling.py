@@ -13,6 +13,16 @@ from d2lutils import Corpus
 from d2lutils import torch as d2l
 
 FACES = [d2lutils, d2l]
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32])
+def test_small_integer_types_do_not_limit_the_number_of_pieces(dtype):
+    text = torch.arange(3000).remainder(7).to(dtype)  # 1,000 pieces: their numbers do not fit into 8 bits
+    seen = [X for X, _ in d2lutils.data_iter_random(text, 10, 2, seed=0)]
+    expected = [X for X, _ in d2lutils.data_iter_random(text.long(), 10, 2, seed=0)]
+    assert all(torch.equal(a.long(), b) for a, b in zip(seen, expected, strict=True))
+
+
 sizes = st.tuples(st.integers(1, 300), st.integers(1, 8), st.integers(1, 12))
 
 

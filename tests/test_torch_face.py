@@ -99,6 +99,30 @@ def test_sgd_is_torchs_sgd():
     assert torch.equal(a, b)
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"lr": 0}, "lr must be positive and finite, got 0"),
+        ({"lr": math.nan}, "got nan"),
+        ({"lr": 1, "batch_size": 0}, "batch_size must be at least 1"),
+        ({"lr": 1}, "no gradient"),
+    ],
+)
+def test_sgd_names_bad_input_and_changes_nothing(settings, message):
+    done, missing = (torch.ones(3, requires_grad=True) for _ in range(2))
+    done.grad = torch.ones(3)
+    with pytest.raises(ValueError, match=message):
+        d2l.sgd([done, missing], **settings)
+    assert torch.equal(done, torch.ones(3))
+
+
+def test_clipping_does_not_overflow_where_the_gradient_is_finite():
+    w = torch.zeros(2, requires_grad=True)
+    w.grad = torch.tensor([3e30, 4e30])
+    assert d2l.grad_clipping([w], 5.0) == pytest.approx(5e30, rel=1e-6)
+    torch.testing.assert_close(w.grad, torch.tensor([3.0, 4.0]))
+
+
 def test_try_gpu_says_what_is_missing():
     assert d2l.try_gpu(99).type == "cpu"
     with pytest.raises(DeviceError, match="GPU 99 was asked for"):
@@ -168,6 +192,69 @@ def test_divergence_in_the_first_epoch_goes_back_to_the_start(corpus):
         )  # fmt: skip
     for param, first in zip(net.parameters(), start, strict=True):
         assert torch.equal(param, first)
+
+
+def test_a_blow_up_in_the_last_step_does_not_pass(corpus):
+    """The loss is measured before the update, so only the parameters show that the last update went wrong."""
+    net = Net(len(corpus.vocab))
+    for param in net.parameters():
+        param.register_hook(lambda grad: grad * 1e6)
+    text = corpus[: 4 * 10 + 1]  # one mini-batch an epoch
+    with pytest.raises(TrainingDiverged, match=r"step 1 \(epoch 1\): the sum of the parameters is"):
+        d2l.train(
+            net, text, torch.optim.SGD(net.parameters(), lr=1e38), num_epochs=1, batch_size=4, num_steps=9,
+            progress=False,
+        )  # fmt: skip
+    assert all(param.isfinite().all() for param in net.parameters())
+
+
+def test_buffers_go_back_with_the_parameters(corpus):
+    net = Net(len(corpus.vocab))
+    net.register_buffer("running", torch.zeros(1))
+
+    def poison(epoch, history):
+        net.running += 1
+        if epoch == 2:
+            net.dense.bias.data[0] = math.nan
+
+    with pytest.raises(TrainingDiverged, match="those of epoch 2"):
+        d2l.train(
+            net, corpus, torch.optim.SGD(net.parameters(), lr=0.5), num_epochs=3, batch_size=4, num_steps=9,
+            on_epoch=poison, progress=False,
+        )  # fmt: skip
+    assert net.running == 1  # as it was when epoch 2 ended, before on_epoch
+
+
+@pytest.mark.parametrize("wrap", [lambda c: c, lambda c: c.indices, lambda c: torch.tensor(c.indices)])
+def test_held_out_text_may_be_a_corpus_or_an_array(corpus, wrap):
+    net = Net(len(corpus.vocab))
+    history = d2l.train(
+        net, corpus, torch.optim.SGD(net.parameters(), lr=0.5), num_epochs=1, batch_size=4, num_steps=9,
+        valid=wrap(corpus[:100]), progress=False,
+    )  # fmt: skip
+    assert history.valid_loss == [pytest.approx(d2l.evaluate(net, corpus[:100], 1, 9))]
+
+
+def test_the_summed_loss_trains_as_the_mean_with_a_larger_rate(corpus):
+    """4 · 9 predictions: the gradient of the sum is that of the mean times their number."""
+    nets = Net(len(corpus.vocab)), Net(len(corpus.vocab))
+    losses = [
+        d2l.train(
+            net, corpus, torch.optim.SGD(net.parameters(), lr=lr), num_epochs=2, batch_size=4, num_steps=9,
+            loss_sum=loss_sum, progress=False,
+        ).loss
+        for net, lr, loss_sum in zip(nets, (0.5, 0.5 / 36), (False, True), strict=True)
+    ]  # fmt: skip
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_the_order_of_random_batches_reaches_training(corpus):
+    def losses(**how):
+        net = Net(len(corpus.vocab))
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.5)
+        return d2l.train(net, corpus, optimizer, num_epochs=2, batch_size=4, num_steps=9, progress=False, **how).loss
+
+    assert losses(random_iter=True, seed=1) != losses(random_iter=True, seed=2) != losses()
 
 
 def test_detach_cuts_nested_states():

@@ -8,6 +8,7 @@ that processes share, so that nothing half-written is ever seen.
 
 import hashlib
 import os
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,9 +22,15 @@ TIMEOUT = 30  # seconds without a byte
 
 
 def roots():
-    """The folders that are searched, in order; the last one, the cache, is where downloads go."""
-    own = os.environ.get("D2LUTILS_DATA")
-    return [*([Path(own).expanduser()] if own else []), bundled_dir(), _cache_dir()]
+    """The folders that are searched, in order; the last one, the cache, is where downloads go.
+
+    Raises:
+        DataError: ``D2LUTILS_DATA`` is set to something that is no folder.
+    """
+    own = _folder("D2LUTILS_DATA")
+    if own and not own.is_dir():
+        raise DataError(f"D2LUTILS_DATA is set to {own}, which is no folder; create it or unset the variable")
+    return [*([own] if own else []), bundled_dir(), _cache_dir()]
 
 
 def fetch(name, progress=True):
@@ -90,12 +97,10 @@ def _download_all(name, files, progress):
 
 def _download(name, file):
     """Bring one file into the cache, trying each address in turn."""
-    import pooch
     import requests
     from filelock import FileLock
 
-    target = _cache_dir() / file.path
-    reasons = []
+    pooch, target, reasons = _quiet_pooch(), _cache_dir() / file.path, []
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{target}.lock"):
@@ -123,9 +128,7 @@ def _download(name, file):
 
 def _checked_download(file):
     """A pooch downloader that also looks at size and kind, to say more than 'wrong checksum'."""
-    import pooch
-
-    plain = pooch.HTTPDownloader(timeout=TIMEOUT)
+    plain = _quiet_pooch().HTTPDownloader(timeout=TIMEOUT)
 
     def download(url, output_file, pup):
         plain(url, output_file, pup)
@@ -149,13 +152,28 @@ def _no_data(name, file, reasons):
     )
 
 
+def _quiet_pooch():
+    """pooch without its log and without the advice of its bar: ours says what happens."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pooch
+    pooch.get_logger().setLevel("WARNING")
+    return pooch
+
+
 def _cache_dir():
-    own = os.environ.get("D2LUTILS_CACHE")
-    if own:
-        return Path(own).expanduser()
     import platformdirs
 
-    return Path(platformdirs.user_cache_dir("d2lutils"))
+    return _folder("D2LUTILS_CACHE") or Path(platformdirs.user_cache_dir("d2lutils"))
+
+
+def _folder(variable):
+    """The absolute path in an environment variable, None if it is unset or empty."""
+    value = os.environ.get(variable)
+    try:
+        return Path(value).expanduser().absolute() if value else None
+    except RuntimeError as error:  # ~nobody
+        raise DataError(f"{variable} is set to {value!r}, which cannot be resolved: {error}") from None
 
 
 def _sha256(path):

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from ..errors import DeviceError, TrainingDiverged
+from ..errors import DeviceError, TrainingDiverged, check_positive
 
 __all__ = ["grad_clipping", "one_hot", "row_lookup", "sgd", "to_onehot", "try_gpu"]
 
@@ -57,7 +57,17 @@ def row_lookup(X, W):
 
 
 def sgd(params, lr, batch_size=1):
-    """Plain gradient descent in place: param -= lr · grad / batch_size (1 if the loss is a mean already)."""
+    """Plain gradient descent in place: param -= lr · grad / batch_size (1 if the loss is a mean already).
+
+    Raises:
+        ValueError: lr is not positive and finite, batch_size is below 1, or a parameter has no gradient.
+    """
+    params = list(params)
+    check_positive(batch_size=batch_size)
+    if not 0 < lr < math.inf:
+        raise ValueError(f"lr must be positive and finite, got {lr}")
+    if any(param.grad is None for param in params):
+        raise ValueError("a parameter has no gradient; call loss.backward() before sgd")
     with torch.no_grad():
         for param in params:
             param -= lr * param.grad / batch_size
@@ -85,7 +95,9 @@ def grad_clipping(params, theta, device=None):
         raise ValueError("no parameter has a gradient; call loss.backward() before grad_clipping")
     if not theta > 0:
         raise ValueError(f"theta must be above 0, got {theta}")
-    norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(grad) for grad in grads])).item()
+    # in float64: the square of a large but finite float32 must not overflow
+    norms = [torch.linalg.vector_norm(grad, dtype=torch.float64) for grad in grads]
+    norm = torch.linalg.vector_norm(torch.stack(norms)).item()
     if not math.isfinite(norm):
         raise TrainingDiverged(
             f"the norm of the gradient is {norm}, which no scaling can mend; lower the learning rate or look for a "

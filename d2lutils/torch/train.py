@@ -49,38 +49,39 @@ def train(
         progress: show a bar.
 
     Raises:
-        TrainingDiverged: a loss or gradient is NaN or infinite. The net then has the parameters of its best epoch
-            (by held-out loss where ``valid`` is given; the initial ones before the first epoch has ended), and the
-            error carries the step and the history.
+        TrainingDiverged: a loss, gradient or parameter is NaN or infinite. The net then has the parameters (and
+            buffers) at the end of its best epoch (by held-out loss where ``valid`` is given; the initial ones before
+            the first epoch has ended), and the error carries the step and the history.
     """
     check_positive(num_epochs=num_epochs)
     params = list(net.parameters())
+    kept = [*params, *getattr(net, "buffers", list)()]
     device = params[0].device
-    history, best = History(), (math.inf, 0, _copies(params))
-    rng, step = np.random.default_rng(seed), 0
+    history, best = History(), (math.inf, 0, _copies(kept))
+    rng, steps, valid_loss = np.random.default_rng(seed), 0, None
     if valid is not None:  # too short a text should fail now, not after an epoch
-        data_iter_consecutive(valid, _valid_rows(valid, batch_size, num_steps), num_steps)
+        valid_rows = max(1, min(batch_size, len(valid) // (8 * num_steps)))  # so few that the state warms up in each
+        data_iter_consecutive(valid, valid_rows, num_steps)
     with progress_bar(num_epochs, "epoch", show=progress) as bar:
         for epoch in range(1, num_epochs + 1):
             if random_iter:
                 batches = data_iter_random(corpus, batch_size, num_steps, device, seed=rng)
             else:
                 batches = data_iter_consecutive(corpus, batch_size, num_steps, device)
-            total, count, state = 0.0, 0, None
-            for X, Y in batches:
-                step += 1
-                try:
-                    state = None if random_iter else detach(state)
-                    nll, state = _step(net, X, Y, state, optimizer, params, clip, loss_sum)
-                except TrainingDiverged as error:
-                    _restore(params, best[2])
-                    raise TrainingDiverged(_obituary(error, step, epoch, best), step, history) from None
-                total, count = total + nll, count + Y.numel()
-            rows = valid and _valid_rows(valid, batch_size, num_steps)
-            history.record(total / count, valid and evaluate(net, valid, rows, num_steps))
-            score = (history.valid_loss or history.loss)[-1]
+            try:
+                loss, num_batches = _run_epoch(net, batches, not random_iter, optimizer, params, clip, loss_sum)
+                if valid is not None:
+                    valid_loss = evaluate(net, valid, valid_rows, num_steps)
+                    _check_finite(valid_loss, "the held-out loss", num_batches)
+            except TrainingDiverged as error:
+                _restore(kept, best[2])
+                steps += error.step
+                raise TrainingDiverged(_obituary(error, steps, epoch, best), steps, history) from None
+            steps += num_batches
+            history.record(loss, valid_loss)
+            score = loss if valid is None else valid_loss
             if score < best[0]:
-                best = (score, epoch, _copies(params))
+                best = (score, epoch, _copies(kept))
             bar.set_postfix(perplexity=f"{history.perplexity[-1]:.2f}")
             bar.update()
             if on_epoch:
@@ -101,11 +102,6 @@ def evaluate(net, corpus, batch_size, num_steps):
     return total / count
 
 
-def _valid_rows(valid, batch_size, num_steps):
-    """Few enough rows that the state has several mini-batches to warm up in each."""
-    return max(1, min(batch_size, len(valid) // (8 * num_steps)))
-
-
 def detach(state):
     """The same state without its history: no gradient flows back through it. Takes None, a tensor or nested tuples."""
     if state is None:
@@ -115,13 +111,31 @@ def detach(state):
     return state.detach()
 
 
+def _run_epoch(net, batches, carry_state, optimizer, params, clip, loss_sum):
+    """One pass; returns the mean loss and the number of mini-batches. A TrainingDiverged tells its step in the pass."""
+    total, count, state = 0.0, 0, None
+    for step, (X, Y) in enumerate(batches, start=1):
+        try:
+            nll, state = _step(net, X, Y, detach(state) if carry_state else None, optimizer, params, clip, loss_sum)
+        except TrainingDiverged as error:
+            error.step = step
+            raise
+        total, count = total + nll, count + Y.numel()
+    _check_finite(sum(param.detach().double().sum().item() for param in params), "the sum of the parameters", step)
+    return total / count, step
+
+
+def _check_finite(value, what, step=None):
+    if not math.isfinite(value):
+        raise TrainingDiverged(f"{what} is {value}; lower the learning rate or clip the gradient", step)
+
+
 def _step(net, X, Y, state, optimizer, params, clip, loss_sum):
     """One update; returns the summed loss of the mini-batch and the new state."""
     logits, state = net(X, state)
     loss = _nll(logits, Y, "sum" if loss_sum else "mean")
     value = loss.item()
-    if not math.isfinite(value):
-        raise TrainingDiverged(f"the loss is {value}; lower the learning rate or clip the gradient")
+    _check_finite(value, "the loss")
     optimizer.zero_grad()
     loss.backward()
     if clip is not None:
