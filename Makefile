@@ -3,6 +3,10 @@ PYTHON ?= $(or $(shell command -v python3.11),$(shell command -v python3),no-pyt
 BIN := .venv/bin
 SITE := _build/html
 
+# The legacy kernel's Python: the newest that mxnet 1.9.1 runs on.
+MXNET_BIN := .venv-mxnet/bin
+MXNET_PYTHON ?= $(shell for v in 3.11 3.10; do python$$v -c "" 2>/dev/null && echo python$$v && break; done)
+
 # Developers keep the real data beside the checkout; everything also works without it.
 SHARED_DATA := $(abspath $(wildcard ../shared/data))
 ifneq ($(SHARED_DATA),)
@@ -10,7 +14,7 @@ export D2LUTILS_DATA ?= $(SHARED_DATA)
 endif
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help book test execute sync serve bench repository clean
+.PHONY: help book test mxnet execute sync serve bench repository clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -22,11 +26,26 @@ help: ## list the commands
 	$(BIN)/python -m pip install -q -r requirements.txt
 	@touch $@
 
+.venv-mxnet/ready: requirements-mxnet.txt pyproject.toml .venv/ready
+	$(MXNET_PYTHON) -m venv .venv-mxnet
+	$(MXNET_BIN)/python -m pip install -q -r requirements-mxnet.txt
+	@$(MXNET_BIN)/python -m pip install -q --no-deps zhplot==1.0.0  # its fonts; d2l pins an older matplotlib
+	$(MXNET_BIN)/python -m ipykernel install --prefix .venv --name mxnet --display-name "MXNet 1.9.1" \
+		$(if $(shell grep -m1 -o avx2 /proc/cpuinfo),--env OPENBLAS_CORETYPE Haswell) >/dev/null 2>&1
+	@touch $@
+
+mxnet: .venv/ready ## set up the legacy kernel "mxnet" (Linux x86-64, Python 3.10 or 3.11)
+	@if [ "$$(uname -sm)" != "Linux x86_64" ]; then \
+		echo "MXNET LEFT OUT: it needs Linux on x86-64, this is $$(uname -sm). Everything else works without it."; \
+	elif [ -z "$(MXNET_PYTHON)" ]; then \
+		echo "MXNET LEFT OUT: it needs Python 3.10 or 3.11, none was found. Everything else works without it."; \
+	else $(MAKE) --no-print-directory .venv-mxnet/ready; fi
+
 book: .venv/ready ## build the book into _build/html from the stored outputs
 	@$(BIN)/jupyter-book build . --all -n -W --keep-going -q || { echo "The book has errors, see above."; exit 1; }
 	@echo "The book lies at $(abspath $(SITE))/index.html"
 
-test: .venv/ready ## lint, unit tests, every chapter in its fast setting, the built pages
+test: .venv/ready mxnet ## lint, unit tests, every chapter in its fast setting, the built pages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest
