@@ -32,6 +32,7 @@ help: ## list the commands
 	@$(MXNET_BIN)/python -m pip install -q --no-deps zhplot==1.0.0  # its fonts; d2l pins an older matplotlib
 	$(MXNET_BIN)/python -m ipykernel install --prefix .venv --name mxnet --display-name "MXNet 1.9.1" \
 		$(if $(shell grep -m1 -o avx2 /proc/cpuinfo),--env OPENBLAS_CORETYPE Haswell) >/dev/null 2>&1
+	$(BIN)/python -m ipykernel install --prefix .venv-mxnet --name torch --display-name "PyTorch" >/dev/null 2>&1
 	@touch $@
 
 mxnet: .venv/ready ## set up the legacy kernel "mxnet" (Linux x86-64, Python 3.10 or 3.11)

@@ -1,13 +1,17 @@
 """Speed claims are ratios inside one process: the ways are timed in turn, so a slow minute hits all alike."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from d2lutils import time_in_turn
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "book"))  # for `import notebooks`
+
+SHARED = ROOT.parent / "shared" / "data"
 if SHARED.is_dir():
     os.environ.setdefault("D2LUTILS_DATA", str(SHARED))
 

@@ -10,6 +10,7 @@ changed by hand unnoticed. A failing chapter leaves the stored notebook as it wa
 """
 
 import argparse
+import ast
 import hashlib
 import json
 import os
@@ -52,6 +53,13 @@ def build(name):
         if "setup" in cell.metadata.get("tags", ()):
             cell.source = setup_cell()
     return notebook
+
+
+def definitions(name):
+    """Source of the imports, functions and classes of a chapter, so that tests and benchmarks use the chapter's own."""
+    kept = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
+    code = [c.source for c in code_cells(build(name)) if not c.source.startswith("%")]
+    return "\n".join(ast.unparse(node) for source in code for node in ast.parse(source).body if isinstance(node, kept))
 
 
 def setup_cell():
@@ -116,6 +124,14 @@ def execute(name, output=None, fast=False):
     }
     _write(notebook, output)
     return notebook.metadata["d2lutils"]["seconds"]
+
+
+def missing_kernel(name):
+    """Name of the kernel that a chapter needs and this environment lacks, else None."""
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    kernel = build(name).metadata["kernelspec"]["name"]
+    return None if kernel in KernelSpecManager().find_kernel_specs() else kernel
 
 
 def sync(name):
@@ -264,7 +280,9 @@ def main():
             refresh_setup_cell(path)
         return
     for name in args.chapters or names():
-        if args.command == "execute":
+        if args.command == "execute" and (kernel := missing_kernel(name)):
+            print(f"{name}: LEFT OUT, there is no kernel {kernel!r} here; run `make {kernel}` first", flush=True)
+        elif args.command == "execute":
             print(f"{name} …", flush=True)
             print(f"{name}: {execute(name):.0f} s", flush=True)
         elif args.command == "sync":

@@ -7,6 +7,7 @@ The core needs NumPy only. Chapters use it through a face that adds one framewor
 __version__ = "0.1.0"
 
 from .bar import progress_bar
+from .checkpoint import load_tensors, save_tensors
 from .data import (
     Poem,
     load_data_jay_lyrics,
@@ -54,6 +55,7 @@ __all__ = [
     "load_quan_tangshi",
     "load_sentences",
     "load_tangshi",
+    "load_tensors",
     "load_time_machine",
     "next_token",
     "next_token_probs",
@@ -62,6 +64,7 @@ __all__ = [
     "plot_learning_curve",
     "progress_bar",
     "published",
+    "save_tensors",
     "sliding_windows",
     "time_in_turn",
     "use_svg_display",

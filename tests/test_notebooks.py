@@ -43,6 +43,8 @@ def test_every_notebook_has_a_source_and_a_place_in_the_book():
 @pytest.mark.parametrize("name", notebooks.names())
 def test_chapter_runs_offline_in_seconds_and_repeats_itself(name, tmp_path, empty_cache):
     """No data folder, an empty cache: the fast setting must live on the samples alone."""
+    if kernel := notebooks.missing_kernel(name):
+        pytest.skip(f"KERNEL MISSING: {name} needs the kernel {kernel!r}; run `make {kernel}`")
     seconds = [notebooks.execute(name, tmp_path / f"{run}.ipynb", fast=True) for run in (1, 2)]
     first, second = (_without_timings(tmp_path / f"{run}.ipynb") for run in (1, 2))
     assert first == second
@@ -170,6 +172,23 @@ def test_a_failing_chapter_leaves_the_stored_notebook_alone(workshop):
         notebooks.execute("toy")
     assert (notebooks.NOTEBOOKS / "toy.ipynb").read_bytes() == before
     assert [path.name for path in notebooks.NOTEBOOKS.iterdir()] == ["toy.ipynb"]
+
+
+def test_a_chapter_without_its_kernel_is_left_out(workshop, monkeypatch, capsys):
+    workshop.write_text(SOURCE.replace("name: python3", "name: no-such-kernel"), encoding="utf-8")
+    monkeypatch.setattr("sys.argv", ["notebooks.py", "execute"])
+    with pytest.raises(SystemExit) as done:
+        notebooks.main()
+    assert done.value.code is None
+    assert "toy: LEFT OUT, there is no kernel 'no-such-kernel'" in capsys.readouterr().out
+
+
+def test_definitions_are_the_chapters_functions_without_its_statements(workshop):
+    workshop.write_text(SOURCE.replace('print("fast"', 'import math\n\ndef half(x):\n    return x / 2\n\nprint("fast"'))
+    space = {}
+    exec(notebooks.definitions("toy"), space)
+    assert space["half"](4) == 2
+    assert "fast" not in space
 
 
 def test_unknown_chapters_are_named(workshop):

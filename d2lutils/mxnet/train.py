@@ -19,7 +19,8 @@ def predict_rnn(rnn, prefix, num_chars, params, hidden_dim, ctx, idx_to_char, ch
     """Continue ``prefix`` greedily by ``num_chars`` characters.
 
     Args:
-        rnn: ``rnn(inputs, H, *params) -> (outputs, H)``, inputs and outputs lists of (n, V) arrays.
+        rnn: ``rnn(inputs, H, *params) -> (outputs, H)``, outputs a list of (n, V) arrays, one a step, or of one
+            (T·n, V) array in time-major order.
         prefix: characters that the vocabulary holds, at least one.
         get_inputs: turns indices (n, T) into ``inputs``.
     """
@@ -33,7 +34,7 @@ def predict_rnn(rnn, prefix, num_chars, params, hidden_dim, ctx, idx_to_char, ch
     X = nd.array([indices], ctx=ctx, dtype="int32")
     for _ in range(num_chars):
         outputs, H = rnn(get_inputs(X), H, *params)
-        indices.append(next_token(outputs[-1][0].asnumpy()))
+        indices.append(next_token(outputs[-1][-1].asnumpy()))
         X = nd.array([indices[-1:]], ctx=ctx, dtype="int32")
     return "".join(idx_to_char[i] for i in indices)
 
