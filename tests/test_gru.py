@@ -12,7 +12,7 @@ from d2lutils import torch as d2l
 def chapter():
     """The chapter's definitions in a small setting."""
     corpus = load_lyrics("sample-lyrics", 3000)
-    setting = {"num_hiddens": 24, "num_steps": 35, "batch_size": 32, "device": torch.device("cpu")}
+    setting = {"num_hiddens": 24, "num_steps": 35, "batch_size": 32, "num_epochs": 2, "device": torch.device("cpu")}
     space = {"corpus": corpus, "vocab": corpus.vocab, **setting}
     exec(notebooks.definitions("gru"), space)
     space["X"], space["Y"] = next(d2l.data_iter_random(corpus, 32, 35, seed=0))

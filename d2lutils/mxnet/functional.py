@@ -42,7 +42,7 @@ def grad_clipping(params, theta, ctx=None):
     if not theta > 0:
         raise ValueError(f"theta must be above 0, got {theta}")
     grads = [param.grad for param in params]
-    norm = math.sqrt(sum((grad**2).sum().asscalar() for grad in grads))
+    norm = math.sqrt(nd.multi_sum_sq(*grads, num_arrays=len(grads)).sum().asscalar())
     if not math.isfinite(norm):
         raise TrainingDiverged(
             f"the norm of the gradient is {norm}, which no scaling can mend; lower the learning rate"

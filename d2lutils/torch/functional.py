@@ -95,9 +95,9 @@ def grad_clipping(params, theta, device=None):
         raise ValueError("no parameter has a gradient; call loss.backward() before grad_clipping")
     if not theta > 0:
         raise ValueError(f"theta must be above 0, got {theta}")
-    # in float64: the square of a large but finite float32 must not overflow
-    norms = [torch.linalg.vector_norm(grad, dtype=torch.float64) for grad in grads]
-    norm = torch.linalg.vector_norm(torch.stack(norms)).item()
+    norm = _joint_norm(grads)
+    if not math.isfinite(norm):  # the squares of large but finite numbers may overflow in float32
+        norm = _joint_norm(grads, torch.float64)
     if not math.isfinite(norm):
         raise TrainingDiverged(
             f"the norm of the gradient is {norm}, which no scaling can mend; lower the learning rate or look for a "
@@ -107,6 +107,10 @@ def grad_clipping(params, theta, device=None):
         for grad in grads:
             grad.mul_(theta / norm)
     return norm
+
+
+def _joint_norm(tensors, dtype=None):
+    return torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(t, dtype=dtype) for t in tensors])).item()
 
 
 def _check_indices(x, n_class):
