@@ -32,9 +32,10 @@ def test_the_torch_face_imports_torch_alone():
 
 def test_names_for_star_imports_exist():
     import d2lutils
+    from d2lutils import engine
     from d2lutils import torch as face
 
-    for module in (d2lutils, face):
+    for module in (d2lutils, face, engine):
         assert [name for name in module.__all__ if not hasattr(module, name)] == []
         assert len(set(module.__all__)) == len(module.__all__)
 
