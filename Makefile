@@ -5,7 +5,8 @@ SITE := _build/html
 
 # The legacy kernel's Python: the newest that mxnet 1.9.1 runs on.
 MXNET_BIN := .venv-mxnet/bin
-MXNET_PYTHON ?= $(shell for v in 3.11 3.10; do python$$v -c "" 2>/dev/null && echo python$$v && break; done)
+MXNET_PYTHON ?= $(shell for p in "$(PYTHON)" python3.11 python3.10; do \
+	$$p -c "import sys; sys.exit(sys.version_info[:2] not in ((3, 10), (3, 11)))" 2>/dev/null && echo "$$p" && break; done)
 
 # Developers keep the real data beside the checkout; everything also works without it.
 SHARED_DATA := $(abspath $(wildcard ../shared/data))
@@ -31,8 +32,8 @@ help: ## list the commands
 	$(MXNET_BIN)/python -m pip install -q -r requirements-mxnet.txt
 	@$(MXNET_BIN)/python -m pip install -q --no-deps zhplot==1.0.0  # its fonts; d2l pins an older matplotlib
 	$(MXNET_BIN)/python -m ipykernel install --prefix .venv --name mxnet --display-name "MXNet 1.9.1" \
-		$(if $(shell grep -m1 -o avx2 /proc/cpuinfo),--env OPENBLAS_CORETYPE Haswell) >/dev/null 2>&1
-	$(BIN)/python -m ipykernel install --prefix .venv-mxnet --name torch --display-name "PyTorch" >/dev/null 2>&1
+		$(if $(shell grep -m1 -o avx2 /proc/cpuinfo),--env OPENBLAS_CORETYPE Haswell)
+	$(BIN)/python -m ipykernel install --prefix .venv-mxnet --name torch --display-name "PyTorch"
 	@touch $@
 
 mxnet: .venv/ready ## set up the legacy kernel "mxnet" (Linux x86-64, Python 3.10 or 3.11)

@@ -57,8 +57,9 @@ def build(name):
 
 def definitions(name):
     """Source of the imports, functions and classes of a chapter, so that tests and benchmarks use the chapter's own."""
-    kept = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
-    code = [c.source for c in code_cells(build(name)) if not c.source.startswith("%")]
+    kept = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    code = [c.source for c in code_cells(build(name)) if not c.source.startswith("%%")]
+    code = [re.sub(r"(?m)^[%!].*$", "", source) for source in code]
     return "\n".join(ast.unparse(node) for source in code for node in ast.parse(source).body if isinstance(node, kept))
 
 
@@ -169,6 +170,8 @@ def check(name):
 def _staleness(stored, fresh):
     """Why the stored outputs are not those of the code, in a few words; None if they are."""
     stamp = stored.metadata.get("d2lutils", {})
+    if any(c.outputs for c in stored.cells if "setup" in c.metadata.get("tags", ())):
+        return "the set-up cell has outputs"
     if stamp.get("code_sha256") != code_hash(fresh):
         return "the outputs are older than the code"
     if stamp.get("outputs_sha256") != outputs_hash(stored):
@@ -281,13 +284,14 @@ def main():
         return
     for name in args.chapters or names():
         if args.command == "execute" and (kernel := missing_kernel(name)):
-            print(f"{name}: LEFT OUT, there is no kernel {kernel!r} here; run `make {kernel}` first", flush=True)
+            print(f"{name}: LEFT OUT, there is no kernel {kernel!r} here; run `make mxnet` first", flush=True)
         elif args.command == "execute":
             print(f"{name} …", flush=True)
             print(f"{name}: {execute(name):.0f} s", flush=True)
         elif args.command == "sync":
-            problems += filter(None, [sync(name)])
-            print(f"{name}: in step" if not problems else f"{name}: not in step")
+            problem = sync(name)
+            problems += filter(None, [problem])
+            print(f"{name}: {'not in step' if problem else 'in step'}")
         else:
             problems += check(name)
     if args.command == "check":

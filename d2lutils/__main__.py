@@ -1,11 +1,14 @@
-"""The command line: ``python -m d2lutils data list | fetch NAME … | verify``."""
+"""The command line: ``python -m d2lutils data list | fetch NAME … | verify`` and ``python -m d2lutils timemachine``."""
 
 import argparse
 import os
+import signal
 import sys
+from pathlib import Path
 
+from .bar import progress_bar
 from .data import datasets, fetch, verify
-from .errors import DataError
+from .errors import DataError, TrainingDiverged
 
 __all__ = ["main"]
 
@@ -22,7 +25,7 @@ def main(argv=None):
     except BrokenPipeError:  # `… | head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (DataError, ValueError) as error:
+    except (DataError, TrainingDiverged, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
 
@@ -55,6 +58,61 @@ def data_verify(args):
     return 2 if wrong else 0
 
 
+def timemachine(args):
+    """Train document 000's model up to ``--epochs``, resuming where the checkpoint stands, then write."""
+    from . import timemachine as program
+
+    corpus, path = program.load_corpus(args.corpus), Path(args.checkpoint)
+    for prefix in args.prefix:  # a bad prefix should fail now, not after the training
+        program.write(None, corpus.vocab, prefix, 0)
+    if path.exists():
+        run = program.load_run(path, corpus, resume=args.epochs > 0)
+        print(f"resumed {path}: epoch {run.epoch}, step {run.step}")
+    elif args.epochs == 0:
+        raise ValueError(f"there is no checkpoint {path} to write from; train first, e.g. with --epochs 30")
+    else:
+        run = program.Run(corpus, program.Settings(seed=args.seed))
+    if args.restart_optimizer:
+        run.restart_optimizer()
+    stopped = _train(program, run, path, args.epochs)
+    if stopped:
+        return 130
+    for prefix in args.prefix:
+        print("-", program.write(run.model, corpus.vocab, prefix, args.length, args.temperature, args.seed))
+    return 0
+
+
+class _Stopped(Exception):
+    """Ctrl-C, noticed when a step was complete."""
+
+
+def _train(program, run, path, num_epochs):
+    """Train and save after every epoch; True if Ctrl-C ended it (the step that was running is finished and saved)."""
+    asked = []
+
+    def after_step(run, done, total):
+        bar.update(done - bar.n)
+        bar.set_postfix(loss=f"{run.loss_sum / done:.4f}")
+        if asked:
+            raise _Stopped
+
+    before = signal.signal(signal.SIGINT, lambda *_: asked.append(True))
+    try:
+        while run.epoch < num_epochs:
+            epoch, windows = run.epoch, len(run.corpus) - run.settings.num_steps
+            with progress_bar(windows, "window", desc=f"epoch {epoch}") as bar:
+                loss, clips = program.train_epoch(run, after_step)
+            program.save_run(path, run)
+            print(f"epoch {epoch}  loss {loss:.4f}  clips {clips}  saved {path}", flush=True)
+    except _Stopped:
+        program.save_run(path, run)
+        print(f"\nstopped at epoch {run.epoch}, step {run.step}; saved {path}. The same command goes on from there")
+        return True
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return False
+
+
 def _states():
     """State of each data set: ok, absent, partly or wrong."""
     by_name = {}
@@ -80,7 +138,23 @@ def _parser():
     get.add_argument("names", nargs="+", metavar="NAME")
     get.set_defaults(run=data_fetch)
     commands.add_parser("verify", help="check the files at hand").set_defaults(run=data_verify)
+    machine = topics.add_parser("timemachine", help="train the character RNN of document 000 and let it write")
+    machine.add_argument("--epochs", type=_count, default=30, help="train up to this many; 0 only writes (default: 30)")
+    machine.add_argument("--checkpoint", default="timemachine.safetensors", help="saved every epoch, resumed if there")
+    machine.add_argument("--corpus", help="a text file; default: The Time Machine")
+    machine.add_argument("--prefix", action="append", default=[], help="text to continue; may be given several times")
+    machine.add_argument("--length", type=_count, default=100, help="characters to write (default: 100)")
+    machine.add_argument("--temperature", type=float, default=0.0, help="0 is greedy (default)")
+    machine.add_argument("--seed", type=_count, default=0, help="of the initial weights and of the writing")
+    machine.add_argument("--restart-optimizer", action="store_true", help="fresh Adam after resuming, as document 000")
+    machine.set_defaults(run=timemachine)
     return parser
+
+
+def _count(text):
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
+    return int(text)
 
 
 if __name__ == "__main__":

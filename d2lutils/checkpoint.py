@@ -4,7 +4,7 @@ Arrays go in and come out as NumPy; the caller converts a face's tensors (``tens
 """
 
 import hashlib
-import os
+import json
 from pathlib import Path
 
 import numpy as np
@@ -35,13 +35,18 @@ def save_tensors(path, tensors, vocab=None, **info):
 
     if not tensors:
         raise ValueError("there are no tensors to save; give {name: array}")
+    arrays = {name: np.asarray(array, order="C") for name, array in tensors.items()}
+    for name, array in arrays.items():
+        if not isinstance(name, str) or name == "__metadata__" or array.dtype.kind not in "biuf":
+            raise ValueError(f"cannot save {name!r} of type {array.dtype}; names are strings, values real numbers")
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     info = {key: str(value) for key, value in info.items()}
     if vocab is not None:
         info["vocab_sha256"] = _vocab_sha256(vocab)
-    data = save({name: np.ascontiguousarray(array) for name, array in tensors.items()}, info)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    info["content_sha256"] = _content_sha256(arrays)
+    data = save(arrays, info)
+    part = path.with_name(f"{path.name}.part")  # what a killed process left behind is overwritten next time
     try:
         part.write_bytes(data)
         part.replace(path)
@@ -73,10 +78,16 @@ def load_tensors(path, shapes=None, vocab=None):
         with safe_open(path, "numpy") as file:
             info = dict(file.metadata() or {})
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, TypeError, AttributeError) as error:  # the last two: types NumPy lacks
         raise ValueError(f"{path} {_what_is_wrong(path)} ({error})") from None
+    if info.pop("content_sha256", None) not in (None, _content_sha256(tensors)):
+        raise ValueError(
+            f"{path} was damaged after it was saved: its contents do not match their checksum; save it anew"
+        )
     _check_shapes(path, tensors, shapes)
-    if vocab is not None and info.get("vocab_sha256", _vocab_sha256(vocab)) != _vocab_sha256(vocab):
+    if vocab is not None and "vocab_sha256" not in info:
+        raise ValueError(f"{path} does not say which vocabulary it belongs to; save it with vocab=, or load without")
+    if vocab is not None and info["vocab_sha256"] != _vocab_sha256(vocab):
         raise ValueError(
             f"{path} was saved with another vocabulary (this one has {len(vocab)} tokens); its rows would stand for "
             "other tokens. Build the vocabulary from the same text and settings, or train anew"
@@ -109,4 +120,12 @@ def _what_is_wrong(path):
 
 
 def _vocab_sha256(vocab):
-    return hashlib.sha256("\0".join(vocab.idx_to_token).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(list(vocab.idx_to_token)).encode()).hexdigest()
+
+
+def _content_sha256(arrays):
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.asarray(arrays[name], order="C")
+        digest.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())
+    return digest.hexdigest()

@@ -43,9 +43,9 @@ class Comparison:
         return [
             (
                 f"{self.key} {row['row']}",
-                figure.format(row["published"]),
-                "—" if row["ours"] is None else figure.format(row["ours"]),
-                "—" if row["ours"] is None else change.format(row["difference"]),
+                figure.format(float(row["published"])),  # float: a notebook stores nan and inf as strings
+                "—" if row["ours"] is None else figure.format(float(row["ours"])),
+                "—" if row["ours"] is None else change.format(float(row["difference"])),
                 _MARKS[row["reached"]],
             )
             for row in self.rows

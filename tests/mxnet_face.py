@@ -75,7 +75,21 @@ def test_clipping_is_d2ls(theta):
         np.testing.assert_allclose(a.grad.asnumpy(), b.grad.asnumpy(), rtol=1e-5)
 
 
+def test_the_norm_of_many_numbers_is_exact():
+    """MXNet's own multi_sum_sq adds one by one in float32 and is 1e-4 off here."""
+    gradient = np.random.default_rng(0).normal(scale=0.01, size=(1465, 256))
+    assert utils.grad_clipping(with_gradients(gradient), 100.0) == pytest.approx(np.linalg.norm(gradient), rel=1e-6)
+
+
+def test_clipping_scales_what_is_large_but_finite():
+    (param,) = with_gradients([3e30, 4e30])
+    assert utils.grad_clipping([param], 5.0) == pytest.approx(5e30, rel=1e-6)
+    np.testing.assert_allclose(param.grad.asnumpy(), [3, 4], rtol=1e-5)
+
+
 def test_clipping_refuses_what_it_cannot_mend():
+    with pytest.raises(ValueError, match="no gradient"):
+        utils.grad_clipping([nd.zeros(2)], 1.0)
     with pytest.raises(TrainingDiverged, match="nan"):
         utils.grad_clipping(with_gradients([np.nan]), 1.0)
     with pytest.raises(ValueError, match="theta must be above 0, got 0"):
@@ -140,28 +154,75 @@ def test_a_loss_that_is_not_finite_stops_the_training():
     assert caught.value.step == 1
 
 
-def test_gradients_do_not_flow_between_mini_batches():
-    """The state that is carried on must come without its history, or the second backward would fail."""
-    seen = []
+def tiny_parameters():
+    rng = np.random.default_rng(0)
+    params = [nd.array(rng.normal(scale=0.5, size=shape)) for shape in ((3, 4), (4, 4), (4, 3))]
+    for param in params:
+        param.attach_grad()
+    return params
 
-    def rnn(inputs, H, W):
-        seen.append(H)
-        outputs = []
-        for X in inputs:
-            H = nd.tanh(nd.dot(X, W) + H)
-            outputs.append(H)
-        return outputs, H
 
-    def get_params():
-        params = [nd.random_normal(shape=(2, 2))]
-        params[0].attach_grad()
-        return params
+def tiny_rnn(inputs, H, W_xh, W_hh, W_hq):
+    outputs = []
+    for X in inputs:
+        H = nd.tanh(nd.dot(X, W_xh) + nd.dot(H, W_hh))
+        outputs.append(nd.dot(H, W_hq))
+    return outputs, H
 
-    assert not autograd.is_recording()
+
+@pytest.mark.parametrize("is_random", [True, False])
+def test_training_is_the_loop_written_out(is_random):
+    """State, targets, order, clipping and counting, against a loop of our own; one mini-batch after the other."""
+    text, theta, lr = np.random.default_rng(1).integers(0, 3, 61).tolist(), 0.5, 0.3
     history, _ = utils.train_and_predict_rnn(
-        rnn, False, 2, 3, 2, 0.1, 1.0, 2, 9, 3, [], get_params, lambda X: utils.to_onehot(X, 2), mx.cpu(),
-        [0, 1, 1] * 10, ["a", "b"], {"a": 0, "b": 1},
+        tiny_rnn, is_random, 3, 5, 4, lr, theta, 2, 9, 3, [], tiny_parameters, lambda X: utils.to_onehot(X, 3),
+        mx.cpu(), text, ["a", "b", "c"], {"a": 0, "b": 1, "c": 2},
     )  # fmt: skip
-    assert len(history.loss) == 2
-    assert float(seen[0].abs().sum().asscalar()) == 0
-    assert float(seen[1].abs().sum().asscalar()) > 0
+    params, expected = tiny_parameters(), []
+    for epoch in (1, 2, 3):
+        sampler = (
+            d2lutils.data_iter_random(text, 2, 5, seed=(0, epoch))
+            if is_random
+            else d2lutils.data_iter_consecutive(text, 2, 5)
+        )
+        H, losses = np.zeros((2, 4)), []
+        for X, Y in sampler:
+            H = np.zeros((2, 4)) if is_random else H
+            with autograd.record():
+                outputs, state = tiny_rnn([nd.one_hot(nd.array(x), 3) for x in X.T], nd.array(H), *params)
+                loss = sum(-nd.log_softmax(o).pick(nd.array(y)).sum() for o, y in zip(outputs, Y.T, strict=True))
+            loss.backward()
+            H, norm = state.asnumpy(), np.sqrt(sum((p.grad.asnumpy() ** 2).sum() for p in params))
+            for param in params:
+                param[:] = param - lr * min(1, theta / norm) * param.grad
+            losses.append(loss.asscalar() / Y.size)
+        expected.append(np.mean(losses))
+    assert history.loss == pytest.approx(expected, rel=1e-5)
+
+
+def test_prediction_carries_the_state_and_takes_the_last_step():
+    params, text = tiny_parameters(), [0, 2, 1, 1]
+    for _ in range(6):
+        outputs, _ = tiny_rnn(utils.to_onehot(nd.array([text], dtype="int32"), 3), nd.zeros((1, 4)), *params)
+        text.append(int(outputs[-1].asnumpy().argmax()))
+    arguments = (6, params, 4, mx.cpu(), ["a", "b", "c"], {"a": 0, "b": 1, "c": 2}, lambda X: utils.to_onehot(X, 3))
+    assert utils.predict_rnn(tiny_rnn, "acbb", *arguments) == "".join("abc"[i] for i in text)
+
+
+def test_training_names_bad_rates_and_blow_ups_with_the_step():
+    def run(rnn, lr):
+        return utils.train_and_predict_rnn(
+            rnn, False, 1, 5, 4, lr, 1e30, 2, 9, 3, [], tiny_parameters, lambda X: utils.to_onehot(X, 3), mx.cpu(),
+            [0, 1, 2] * 20, ["a", "b", "c"], {"a": 0, "b": 1, "c": 2},
+        )  # fmt: skip
+
+    with pytest.raises(ValueError, match="learning_rate must be positive and finite, got nan"):
+        run(tiny_rnn, float("nan"))
+
+    def poisoned(inputs, H, *params):
+        outputs, H = tiny_rnn(inputs, H, *params)
+        return [o + nd.sqrt(o * 0) for o in outputs], H  # a finite loss with a gradient that is not
+
+    with pytest.raises(TrainingDiverged, match=r"step 1 \(epoch 1\): the norm of the gradient is nan") as caught:
+        run(poisoned, 0.1)
+    assert (caught.value.step, caught.value.history.loss) == (1, [])

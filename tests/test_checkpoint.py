@@ -35,7 +35,9 @@ def test_any_kind_and_shape(tmp_path_factory, dtype, shape):
     file = tmp_path_factory.mktemp("any") / "x"
     array = np.random.default_rng(0).integers(0, 9, shape).astype(dtype)
     save_tensors(file, {"x": array.T})  # not contiguous
-    np.testing.assert_array_equal(load_tensors(file)[0]["x"], array.T)
+    loaded = load_tensors(file)[0]["x"]
+    np.testing.assert_array_equal(loaded, array.T)
+    assert (loaded.shape, loaded.dtype) == (array.T.shape, array.dtype)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +56,28 @@ def test_another_model_is_refused(path, shapes, message):
 def test_another_vocabulary_is_refused(path):
     with pytest.raises(ValueError, match="another vocabulary"):
         load_tensors(path, vocab=Vocab("分离"))
+
+
+def test_weights_without_a_vocabulary_are_not_taken_for_any(tmp_path):
+    save_tensors(tmp_path / "w", TENSORS)
+    with pytest.raises(ValueError, match="does not say which vocabulary"):
+        load_tensors(tmp_path / "w", vocab=VOCAB)
+
+
+def test_a_flipped_bit_is_noticed(path):
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match="damaged after it was saved"):
+        load_tensors(path)
+
+
+@pytest.mark.parametrize("tensors", [{"__metadata__": np.ones(2)}, {1: np.ones(2)}, {"W": np.array(["a"])}])
+def test_what_could_not_be_read_again_is_not_written(path, tensors):
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="cannot save"):
+        save_tensors(path, tensors)
+    assert path.read_bytes() == before
 
 
 def test_other_kinds_of_files_are_named(tmp_path, path):

@@ -44,7 +44,7 @@ def test_every_notebook_has_a_source_and_a_place_in_the_book():
 def test_chapter_runs_offline_in_seconds_and_repeats_itself(name, tmp_path, empty_cache):
     """No data folder, an empty cache: the fast setting must live on the samples alone."""
     if kernel := notebooks.missing_kernel(name):
-        pytest.skip(f"KERNEL MISSING: {name} needs the kernel {kernel!r}; run `make {kernel}`")
+        pytest.skip(f"KERNEL MISSING: {name} needs the kernel {kernel!r}; run `make mxnet`")
     seconds = [notebooks.execute(name, tmp_path / f"{run}.ipynb", fast=True) for run in (1, 2)]
     first, second = (_without_timings(tmp_path / f"{run}.ipynb") for run in (1, 2))
     assert first == second

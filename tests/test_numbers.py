@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from d2lutils import RNG, History, StepTimer, compare, environment, perplexity, published, time_in_turn
-from d2lutils.record import MIME
+from d2lutils.record import MIME, Comparison
 
 
 @given(st.integers(1, 10_000), st.integers(1, 10_000))
@@ -103,6 +103,13 @@ def test_compare_marks_what_was_not_run_and_what_is_not_a_number():
     table = compare("004", "toy", {1: 1.0, 2: 1.0}, {2: math.nan})
     assert [row["reached"] for row in table.rows] == [None, False]
     assert not table.reached
+
+
+def test_the_record_survives_the_notebook_that_stores_nan_as_a_string():
+    table = compare("004", "toy", {1: 1.0, 2: 1.0}, {1: math.nan, 2: math.inf})
+    stored = [{k: str(v) if k in ("ours", "difference") else v for k, v in row.items()} for row in table.rows]
+    cells = Comparison(**{**vars(table), "rows": stored}).cells()
+    assert [row[-1] for row in cells] == ["✗", "✗"]
 
 
 def test_outputs_carry_the_record_and_escape_html():

@@ -116,6 +116,13 @@ def test_sgd_names_bad_input_and_changes_nothing(settings, message):
     assert torch.equal(done, torch.ones(3))
 
 
+def test_the_norm_of_many_numbers_is_exact():
+    """torch.linalg.vector_norm is 1e-5 off here."""
+    w = torch.zeros(256, 1465, requires_grad=True)
+    w.grad = torch.rand(256, 1465, generator=torch.Generator().manual_seed(0)) ** 3
+    assert d2l.grad_clipping([w], 1e9) == pytest.approx(w.grad.double().norm().item(), rel=1e-7)
+
+
 def test_clipping_does_not_overflow_where_the_gradient_is_finite():
     w = torch.zeros(2, requires_grad=True)
     w.grad = torch.tensor([3e30, 4e30])
@@ -206,6 +213,93 @@ def test_a_blow_up_in_the_last_step_does_not_pass(corpus):
             progress=False,
         )  # fmt: skip
     assert all(param.isfinite().all() for param in net.parameters())
+
+
+@pytest.mark.parametrize("with_valid", [False, True])
+def test_the_best_epoch_is_kept_not_the_last(corpus, with_valid):
+    """Epoch 2 is made worse and epoch 3 poisoned: the parameters must be those of epoch 1."""
+    net, kept = Net(len(corpus.vocab)), {}
+
+    def spoil(epoch, history):
+        kept[epoch] = [p.detach().clone() for p in net.parameters()]
+        with torch.no_grad():
+            if epoch == 1:
+                net.dense.bias[0] += 30.0
+            if epoch == 2:
+                net.dense.bias[0] = math.nan
+
+    with pytest.raises(TrainingDiverged, match="those of epoch 1 "):
+        d2l.train(
+            net, corpus, torch.optim.SGD(net.parameters(), lr=1e-6), num_epochs=4, batch_size=4, num_steps=9,
+            on_epoch=spoil, valid=corpus[:100] if with_valid else None, progress=False,
+        )  # fmt: skip
+    for param, best in zip(net.parameters(), kept[1], strict=True):
+        assert torch.equal(param, best)
+
+
+def test_held_out_loss_decides_where_it_is_given(corpus):
+    """The training loss falls, the held-out loss is the best in epoch 1 by construction."""
+    net, kept = Net(len(corpus.vocab)), {}
+    other = Corpus.from_text("hgfedcba" * 20, "backwards", corpus.vocab)
+
+    def remember(epoch, history):
+        kept[epoch] = [p.detach().clone() for p in net.parameters()]
+        if epoch == 5:
+            assert history.loss[-1] < history.loss[0]
+            assert history.valid_loss[-1] > history.valid_loss[0]
+            net.dense.bias.data[0] = math.nan
+
+    with pytest.raises(TrainingDiverged) as caught:
+        d2l.train(
+            net, corpus, torch.optim.Adam(net.parameters(), lr=0.02), num_epochs=6, batch_size=4, num_steps=9,
+            on_epoch=remember, valid=other, progress=False,
+        )  # fmt: skip
+    best = min(range(5), key=caught.value.history.valid_loss.__getitem__) + 1
+    assert best < 5
+    for param, copy in zip(net.parameters(), kept[best], strict=True):
+        assert torch.equal(param, copy)
+
+
+def test_random_sampling_starts_every_mini_batch_from_zero_and_consecutive_does_not(corpus):
+    class Spy(Net):
+        def forward(self, X, state=None):
+            states.append(state)
+            return super().forward(X, state)
+
+    for random_iter in (True, False):
+        states, net = [], Spy(len(corpus.vocab))
+        d2l.train(
+            net, corpus, torch.optim.SGD(net.parameters(), lr=0.1), num_epochs=2, batch_size=4, num_steps=9,
+            random_iter=random_iter, progress=False,
+        )  # fmt: skip
+        fresh = [state is None for state in states]
+        assert fresh == [random_iter or i % 8 == 0 for i in range(16)]
+        assert all(state is None or not state.requires_grad for state in states)
+
+
+def test_clipping_happens_in_training(corpus):
+    net = Net(len(corpus.vocab))
+    before = [p.detach().clone() for p in net.parameters()]
+    d2l.train(
+        net, corpus, torch.optim.SGD(net.parameters(), lr=1.0), num_epochs=1, batch_size=4, num_steps=9, clip=1e-6,
+        progress=False,
+    )  # fmt: skip
+    moved = math.sqrt(sum(((a - b) ** 2).sum().item() for a, b in zip(net.parameters(), before, strict=True)))
+    assert 0 < moved < 8 * 1e-6 * 1.01
+
+
+def test_batch_first_logits_are_refused(corpus):
+    class BatchFirst(Net):
+        def forward(self, X, state=None):
+            logits, state = super().forward(X, state)
+            return logits.reshape(X.shape[1], len(X), -1).transpose(0, 1), state
+
+    net = BatchFirst(len(corpus.vocab))
+    with pytest.raises(ValueError, match=r"time-major, \(T, n, V\) = \(9, 4, …\), got \(4, 9, 8\)"):
+        d2l.train(
+            net, corpus, torch.optim.SGD(net.parameters(), lr=0.1), num_epochs=1, batch_size=4, num_steps=9,
+            progress=False,
+        )  # fmt: skip
 
 
 def test_buffers_go_back_with_the_parameters(corpus):

@@ -116,7 +116,9 @@ def _download(name, file):
                         downloader=_checked_download(file),
                     )
                     return target
-                except (requests.RequestException, ValueError) as error:  # the network's fault: try the next
+                except (requests.RequestException, ValueError, OSError) as error:  # the network's fault: try the next
+                    if isinstance(error, OSError) and error.errno and not isinstance(error, requests.RequestException):
+                        raise
                     reasons.append(f"  {url}\n    {_reason(error)}")
     except OSError as error:  # this machine's fault: disk full, read-only, …
         raise DataError(
@@ -178,9 +180,12 @@ def _folder(variable):
 
 def _sha256(path):
     digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk)
+    try:
+        with open(path, "rb") as stream:
+            while chunk := stream.read(1 << 20):
+                digest.update(chunk)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); mend its permissions or move it away") from None
     return digest.hexdigest()
 
 

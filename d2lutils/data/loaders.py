@@ -62,7 +62,12 @@ def load_time_machine(name="time-machine", num_chars=None):
         name: ``"time-machine"`` or ``"sample-prose"``.
         num_chars: only so many characters, None for all.
     """
-    text = re.sub("[^a-z]+", " ", _read(name).lower())
+    return letters(_read(name), name, num_chars)
+
+
+def letters(text, name="", num_chars=None):
+    """Any text as a corpus of a–z and single spaces, the vocabulary of document 000."""
+    text = re.sub("[^a-z]+", " ", text.lower())
     return Corpus.from_text(_head(text, num_chars), name, Vocab(" abcdefghijklmnopqrstuvwxyz"))
 
 

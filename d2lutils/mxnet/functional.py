@@ -37,12 +37,16 @@ def grad_clipping(params, theta, ctx=None):
         ctx: ignored, kept for the document's call.
 
     Raises:
-        TrainingDiverged: the norm is NaN or infinite. ValueError: theta is not positive.
+        TrainingDiverged: the norm is NaN or infinite. ValueError: no gradients, or theta is not positive.
     """
     if not theta > 0:
         raise ValueError(f"theta must be above 0, got {theta}")
     grads = [param.grad for param in params]
-    norm = math.sqrt(nd.multi_sum_sq(*grads, num_arrays=len(grads)).sum().asscalar())
+    if not grads or any(grad is None for grad in grads):
+        raise ValueError("a parameter has no gradient; call attach_grad() on it and backward() on the loss first")
+    norm = math.sqrt(sum(float((grad**2).sum().asscalar()) for grad in grads))
+    if not math.isfinite(norm):  # the squares of large but finite numbers may overflow in float32
+        norm = math.sqrt(sum(float((grad.astype("float64") ** 2).sum().asscalar()) for grad in grads))
     if not math.isfinite(norm):
         raise TrainingDiverged(
             f"the norm of the gradient is {norm}, which no scaling can mend; lower the learning rate"

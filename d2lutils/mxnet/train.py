@@ -54,6 +54,8 @@ def train_and_predict_rnn(
         TrainingDiverged: a loss or gradient stopped being finite; says at which step.
     """
     check_positive(epochs=epochs, pred_period=pred_period)
+    if not 0 < learning_rate < math.inf:
+        raise ValueError(f"learning_rate must be positive and finite, got {learning_rate}")
     params = get_params()
     history, step = History(), 0
     loss_fn = gluon.loss.SoftmaxCrossEntropyLoss()
@@ -71,16 +73,18 @@ def train_and_predict_rnn(
                     outputs, H = rnn(get_inputs(X), H, *params)
                     loss = loss_fn(nd.concat(*outputs, dim=0), Y.T.reshape((-1,)))
                 nll = loss.sum().asscalar()
+                where = f"training stopped at step {step} (epoch {epoch})"
                 if not math.isfinite(nll):
-                    raise TrainingDiverged(
-                        f"training stopped at step {step} (epoch {epoch}): the loss is {nll}; lower the learning rate",
-                        step,
-                        history,
-                    )
+                    raise TrainingDiverged(f"{where}: the loss is {nll}; lower the learning rate", step, history)
                 loss.backward()
-                grad_clipping(params, clipping_theta, ctx)
+                try:
+                    grad_clipping(params, clipping_theta, ctx)
+                except TrainingDiverged as error:
+                    raise TrainingDiverged(f"{where}: {error}", step, history) from None
                 sgd(params, learning_rate, 1)
                 total, count = total + nll, count + Y.size
+            if not math.isfinite(sum(float(param.sum().asscalar()) for param in params)):
+                raise TrainingDiverged(f"{where}: a parameter is not finite; lower the learning rate", step, history)
             history.record(total / count)
             bar.update()
             if epoch % pred_period == 0:

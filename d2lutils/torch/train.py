@@ -145,7 +145,12 @@ def _step(net, X, Y, state, optimizer, params, clip, loss_sum):
 
 
 def _nll(logits, Y, reduction):
-    """Cross-entropy of time-major logits (T·n, V) with the targets Y (n, T)."""
+    """Cross-entropy of time-major logits, (T·n, V) or (T, n, V), with the targets Y (n, T)."""
+    if logits.dim() == 3 and logits.shape[:2] != Y.T.shape:
+        raise ValueError(
+            f"logits must be time-major, (T, n, V) = ({Y.shape[1]}, {Y.shape[0]}, …), got {tuple(logits.shape)}; a "
+            "batch-first net must return logits.transpose(0, 1)"
+        )
     return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), Y.T.reshape(-1), reduction=reduction)
 
 
