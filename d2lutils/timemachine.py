@@ -88,10 +88,9 @@ def load_corpus(path=None):
         text = Path(path).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is no text in UTF-8 (byte {error.start}); convert it first") from None
-    corpus = letters(text, str(path))
-    if not corpus.text().strip():
+    if not any(char.isascii() and char.isalpha() for char in text):
         raise ValueError(f"{path} holds no letters a–z ({len(text)} characters); give an English text")
-    return corpus
+    return letters(text, str(path))
 
 
 def train_epoch(run, after_step=None):

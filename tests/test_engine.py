@@ -345,6 +345,20 @@ def test_memory_comes_back_after_backward():
     assert left < 0.1e6
 
 
+def test_the_graph_of_a_value_is_drawn():
+    x, w = Tensor([1.0, 2.0], requires_grad=True, name="x"), Tensor([3.0, 4.0], requires_grad=True, name="w")
+    loss = (x * w + x).sum()
+    picture = engine.draw_graph(loss)
+    texts = sorted(text.get_text() for text in picture.ax.texts if text.get_text())
+    assert texts == ["add\n2", "mul\n2", "sum\n1", "w\n2", "x\n2"]
+    assert sum(hasattr(child, "arrow_patch") and child.arrow_patch is not None for child in picture.ax.texts) == 5
+    with pytest.raises(ValueError, match="5 tensors, more than 4"):
+        engine.draw_graph(loss, most=4)
+    loss.backward()
+    with pytest.raises(ValueError, match="given back"):
+        engine.draw_graph(loss)
+
+
 def test_modules_find_their_parameters_by_name():
     class Model(nn.Module):
         def __init__(self):
