@@ -1,4 +1,4 @@
-"""A picture of the graph behind a value: operations as boxes, leaves on the left, the value on the right."""
+"""A picture of the graph behind a value: operations as boxes, leaves above, the value at the bottom."""
 
 from ..draw import Diagram
 
@@ -24,22 +24,26 @@ def draw_graph(root, most=60):
         raise ValueError(f"the graph has {len(nodes)} tensors, more than {most}; draw a shorter computation")
     if root._freed:
         raise ValueError("the graph was given back by backward(); draw it before, or use retain_graph=True")
-    columns = _columns(nodes)
-    height = 1.4 * max(map(len, columns))
-    picture, boxes = Diagram(2.3 * len(columns), height + 0.4), {}
-    for x, column in enumerate(columns):
-        for y, node in enumerate(column):
-            place = 1.15 + 2.3 * x, 0.2 + height * (y + 0.5) / len(column)
+    rows = _rows(nodes)
+    width = 2.6 * max(map(len, rows))
+    picture, boxes = Diagram(width, 1.5 * len(rows)), {}
+    for y, row in enumerate(reversed(rows)):
+        for x, node in enumerate(row):
+            place = width * (x + 0.5) / len(row), 1.5 * (y + 0.5)
             label = node.operation or node.name or "leaf"
             kind = "gate" if not node._parents else "output" if node is root else "state"
-            boxes[node] = picture.box(*place, f"{label}\n{'×'.join(map(str, node.shape)) or '1'}", 1.8, 1.0, kind, 9)
+            boxes[node] = picture.box(*place, f"{label}\n{'×'.join(map(str, node.shape)) or '1'}", 2.0, 1.0, kind, 9)
+    level = {node: y for y, row in enumerate(rows) for node in row}
     for node in nodes:
         for parent, _ in node._parents:
-            picture.arrow(boxes[parent], boxes[node])
+            (x0, y0, *_), (x1, y1, *_) = boxes[parent], boxes[node]
+            side = 1 if x0 + x1 <= width else -1  # a straight line would run through the boxes between
+            skips = level[node] - level[parent] > 1
+            picture.arrow(boxes[parent], boxes[node], bend=side * 3.6 / (y0 - y1) if skips else 0.0)
     return picture
 
 
-def _columns(nodes):
+def _rows(nodes):
     """Tensors by their longest distance from a leaf; a leaf stands just before its first user."""
     depth = {}
     for node in sorted(nodes, key=lambda node: node._number):
@@ -48,7 +52,7 @@ def _columns(nodes):
         if not node._parents:
             users = [depth[n] for n in nodes for parent, _ in n._parents if parent is node]
             depth[node] = min(users, default=1) - 1
-    columns = [[] for _ in range(1 + max(depth.values()))]
+    rows = [[] for _ in range(1 + max(depth.values()))]
     for node in sorted(nodes, key=lambda node: node._number):
-        columns[depth[node]].append(node)
-    return [column for column in columns if column]
+        rows[depth[node]].append(node)
+    return [row for row in rows if row]

@@ -4,7 +4,7 @@ import builtins
 
 import numpy as np
 
-from .tape import Tensor, operation
+from .tape import Piece, Tensor, operation
 
 __all__ = [
     "add", "concat", "cross_entropy", "div", "dropout", "exp", "log", "log_softmax", "matmul", "max", "mean", "mul",
@@ -141,17 +141,8 @@ def stack(*arrays, axis=0):
 @operation
 def take(a, place):
     """``a[place]``: slices, numbers or integer arrays."""
-    shape, simple = a.shape, _is_simple(place)
-
-    def backward(g):
-        gradient = np.zeros(shape, g.dtype)
-        if simple:
-            gradient[place] = g
-        else:
-            np.add.at(gradient, place, g)
-        return gradient
-
-    return a[place], backward
+    unique = _is_simple(place)
+    return a[place], lambda g: Piece(place, g, unique)
 
 
 @operation

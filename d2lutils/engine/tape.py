@@ -99,17 +99,39 @@ class Tensor:
         if gradient.shape != self.shape:
             raise ValueError(f"the gradient must have shape {self.shape}, got {gradient.shape}")
         nodes = _ancestors(self)
-        gradients = {self: gradient}
+        gradients, owned = {self: gradient}, set()  # owned: made here, so it may be added to in place
         for node in nodes:
             g = gradients.pop(node)
             if not node._parents:
                 node.grad = g.copy() if node.grad is None else node.grad + g
                 continue
             for parent, backward in node._parents:
-                part = _sum_to(backward(g), parent.shape)
-                gradients[parent] = gradients[parent] + part if parent in gradients else part
+                part = backward(g)
+                if isinstance(part, Piece):
+                    if parent not in owned:
+                        before = gradients.get(parent)
+                        gradients[parent] = np.zeros(parent.shape, g.dtype) if before is None else before.copy()
+                        owned.add(parent)
+                    part.add_to(gradients[parent])
+                else:
+                    part = _sum_to(part, parent.shape)
+                    gradients[parent] = gradients[parent] + part if parent in gradients else part
             if not retain_graph:
                 node._parents, node._saved, node._freed = (), (), True
+
+
+class Piece:
+    """A gradient that is zero except at one place: what ``a[place]`` sends back, without an array full of zeros."""
+
+    def __init__(self, place, gradient, unique):
+        self.place, self.gradient, self.unique = place, gradient, unique
+
+    def add_to(self, whole):
+        """Add it where it belongs; a place may name an element twice."""
+        if self.unique:
+            whole[self.place] += self.gradient
+        else:
+            np.add.at(whole, self.place, self.gradient)
 
 
 def operation(forward):
