@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .bar import progress_bar
 from .data import datasets, fetch, verify
+from .decoding import next_token
 from .errors import DataError, TrainingDiverged
 
 __all__ = ["main"]
@@ -65,6 +66,7 @@ def timemachine(args):
     corpus, path = program.load_corpus(args.corpus), Path(args.checkpoint)
     for prefix in args.prefix:  # a bad prefix should fail now, not after the training
         program.write(None, corpus.vocab, prefix, 0)
+    next_token([0.0, 1.0], 0, args.temperature)  # and a bad temperature
     if path.exists():
         run = program.load_run(path, corpus, resume=args.epochs > 0)
         print(f"resumed {path}: epoch {run.epoch}, step {run.step}")
@@ -72,8 +74,10 @@ def timemachine(args):
         raise ValueError(f"there is no checkpoint {path} to write from; train first, e.g. with --epochs 30")
     else:
         run = program.Run(corpus, program.Settings(seed=args.seed))
-    if args.restart_optimizer:
-        run.restart_optimizer()
+    if args.restart_optimizer and run.step == 0 and run.restarted_at == 0 and run.epoch:
+        run.restart_optimizer()  # once: the same command, given again after Ctrl-C, must not do it again
+    if run.epoch >= args.epochs > 0:
+        print(f"already at epoch {run.epoch}; give more --epochs to train on")
     stopped = _train(program, run, path, args.epochs)
     if stopped:
         return 130
@@ -104,6 +108,8 @@ def _train(program, run, path, num_epochs):
                 loss, clips = program.train_epoch(run, after_step)
             program.save_run(path, run)
             print(f"epoch {epoch}  loss {loss:.4f}  clips {clips}  saved {path}", flush=True)
+            if asked:
+                raise _Stopped
     except _Stopped:
         program.save_run(path, run)
         print(f"\nstopped at epoch {run.epoch}, step {run.step}; saved {path}. The same command goes on from there")
@@ -146,7 +152,9 @@ def _parser():
     machine.add_argument("--length", type=_count, default=100, help="characters to write (default: 100)")
     machine.add_argument("--temperature", type=float, default=0.0, help="0 is greedy (default)")
     machine.add_argument("--seed", type=_count, default=0, help="of the initial weights and of the writing")
-    machine.add_argument("--restart-optimizer", action="store_true", help="fresh Adam after resuming, as document 000")
+    machine.add_argument(
+        "--restart-optimizer", action="store_true", help="once, when resuming after some epochs: a fresh Adam"
+    )
     machine.set_defaults(run=timemachine)
     return parser
 

@@ -5,6 +5,7 @@ Arrays go in and come out as NumPy; the caller converts a face's tensors (``tens
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -44,11 +45,14 @@ def save_tensors(path, tensors, vocab=None, **info):
     info = {key: str(value) for key, value in info.items()}
     if vocab is not None:
         info["vocab_sha256"] = _vocab_sha256(vocab)
-    info["content_sha256"] = _content_sha256(arrays)
+    info["content_sha256"] = _content_sha256(arrays, info)
     data = save(arrays, info)
     part = path.with_name(f"{path.name}.part")  # what a killed process left behind is overwritten next time
     try:
-        part.write_bytes(data)
+        with open(part, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # on the disk before the old file goes
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -80,7 +84,7 @@ def load_tensors(path, shapes=None, vocab=None):
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     except (SafetensorError, OSError, TypeError, AttributeError) as error:  # the last two: types NumPy lacks
         raise ValueError(f"{path} {_what_is_wrong(path)} ({error})") from None
-    if info.pop("content_sha256", None) not in (None, _content_sha256(tensors)):
+    if info.pop("content_sha256", None) not in (None, _content_sha256(tensors, info)):
         raise ValueError(
             f"{path} was damaged after it was saved: its contents do not match their checksum; save it anew"
         )
@@ -123,8 +127,8 @@ def _vocab_sha256(vocab):
     return hashlib.sha256(json.dumps(list(vocab.idx_to_token)).encode()).hexdigest()
 
 
-def _content_sha256(arrays):
-    digest = hashlib.sha256()
+def _content_sha256(arrays, info):
+    digest = hashlib.sha256(json.dumps(info, sort_keys=True).encode())
     for name in sorted(arrays):
         array = np.asarray(arrays[name], order="C")
         digest.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())

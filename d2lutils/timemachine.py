@@ -24,7 +24,7 @@ __all__ = ["CharRNN", "Run", "Settings", "load_corpus", "load_run", "save_run", 
 
 @dataclass(frozen=True)
 class Settings:
-    """What document 000 trains with. sigma: standard deviations of the initial recurrent and output weights."""
+    """The settings that fit document 000's log. sigma: deviations of the initial recurrent and output weights."""
 
     num_hiddens: int = 32
     num_steps: int = 32
@@ -54,6 +54,7 @@ class Run:
     Attributes:
         epoch, step: finished epochs, and finished steps of the present one.
         loss_sum, clips: of the present epoch: summed loss of its windows in nats per character, clipped steps.
+        restarted_at: epoch of the last fresh optimiser.
         losses: mean loss of each finished epoch, nats per character.
     """
 
@@ -63,16 +64,18 @@ class Run:
     step: int = 0
     loss_sum: float = 0.0
     clips: int = 0
+    restarted_at: int = 0
     losses: list = field(default_factory=list)
 
     def __post_init__(self):
         s = self.settings
         rng = np.random.default_rng(s.seed)
         self.model = CharRNN(s.num_hiddens, len(self.corpus.vocab), rng, s.sigma)
-        self.restart_optimizer()
+        self.optimizer = optim.Adam(self.model.parameters(), s.lr)
 
     def restart_optimizer(self):
-        """A fresh Adam, as document 000 has after loading its checkpoint."""
+        """A fresh Adam; document 000's log fits one after its checkpoint."""
+        self.restarted_at = self.epoch
         self.optimizer = optim.Adam(self.model.parameters(), self.settings.lr)
 
 
@@ -147,7 +150,7 @@ def save_run(path, run):
     """Write everything that resuming needs; the file appears whole or not at all."""
     tensors = {f"model.{name}": array for name, array in run.model.state_dict().items()}
     tensors |= {f"optimizer.{name}": array for name, array in run.optimizer.state_dict().items()}
-    progress = {key: getattr(run, key) for key in ("epoch", "step", "loss_sum", "clips", "losses")}
+    progress = {key: getattr(run, key) for key in ("epoch", "step", "loss_sum", "clips", "restarted_at", "losses")}
     info = {"program": "timemachine", "settings": json.dumps(asdict(run.settings)), "progress": json.dumps(progress)}
     save_tensors(path, tensors, run.corpus.vocab, corpus_sha256=_checksum(run.corpus), **info)
 

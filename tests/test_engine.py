@@ -273,6 +273,59 @@ def test_a_value_changed_in_place_is_noticed_and_named():
     np.testing.assert_array_equal(w.grad, [1, 1])
 
 
+@pytest.mark.parametrize(
+    "shared", [lambda w: w.reshape(2, 1), lambda w: w[0:1], lambda w: w.T, lambda w: w.detach(), lambda w: w]
+)
+def test_changes_through_shared_memory_are_noticed(shared):
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    view = shared(w)
+    loss = (view * view * w[0]).sum() if view.requires_grad else (w * w).sum()
+    with no_grad():
+        (w if view.requires_grad else view)[0] = 5.0
+    with pytest.raises(RuntimeError, match="changed in place"):
+        loss.backward()
+
+
+def test_a_tensor_has_memory_of_its_own():
+    x = np.ones(2)
+    t = Tensor(x, requires_grad=True)
+    indices, targets = np.array([0, 1]), np.array([0])
+    loss = (t * t).sum() + engine.rows(t.reshape(2, 1), indices=indices).sum()
+    loss = loss + engine.cross_entropy(t.reshape(1, 2), targets=targets)
+    x[0], indices[0], targets[0] = 100.0, 1, 1
+    loss.backward()
+    np.testing.assert_allclose(t.grad, [2 + 1 + 0.5 - 1, 2 + 1 + 0.5])
+
+
+def test_what_would_lose_a_gradient_is_refused():
+    w, b = Tensor([1.0], requires_grad=True), Tensor([0.0])
+    with pytest.raises(RuntimeError, match="lose the gradient"):
+        b[...] = w * 3.0
+    with pytest.raises(TypeError, match="exponent is a setting"):
+        engine.power(w, exponent=w)
+    with pytest.raises(TypeError, match=r"stack\(\*tensors\)"):
+        engine.stack([w, w])
+    with pytest.raises(TypeError, match=r"concat\(\*tensors\)"):
+        engine.concat([w, w])
+    with pytest.raises(TypeError, match="holds numbers"):
+        Tensor([w, w])
+
+
+@pytest.mark.parametrize("indices", [[-1], [3], [0.5], [True]])
+def test_indices_and_targets_outside_are_refused(indices):
+    with pytest.raises(ValueError, match=r"integers in 0 … 2, got"):
+        engine.rows(Tensor(np.ones((3, 2)), requires_grad=True), indices=indices)
+    with pytest.raises(ValueError, match=r"integers in 0 … 2, got"):
+        engine.cross_entropy(Tensor(np.ones((1, 3)), requires_grad=True), targets=indices)
+
+
+def test_odd_corners():
+    w = Tensor(2.0, requires_grad=True)
+    (w.reshape(1)[0] * 3 + w * w + w**0).backward()
+    assert w.grad == 7
+    check(engine.transpose, numbers((2, 2, 3)), axes=(-1, 0, 1))
+
+
 def test_a_result_changed_in_place_is_noticed():
     x = Tensor([1.0, 2.0], requires_grad=True)
     y = x.tanh()

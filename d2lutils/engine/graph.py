@@ -22,7 +22,7 @@ def draw_graph(root, most=60):
                 stack.append(parent)
     if len(nodes) > most:
         raise ValueError(f"the graph has {len(nodes)} tensors, more than {most}; draw a shorter computation")
-    if root._freed:
+    if any(node._freed for node in nodes):
         raise ValueError("the graph was given back by backward(); draw it before, or use retain_graph=True")
     rows = _rows(nodes)
     width = 2.6 * max(map(len, rows))
@@ -34,12 +34,12 @@ def draw_graph(root, most=60):
             kind = "gate" if not node._parents else "output" if node is root else "state"
             boxes[node] = picture.box(*place, f"{label}\n{'×'.join(map(str, node.shape)) or '1'}", 2.0, 1.0, kind, 9)
     level = {node: y for y, row in enumerate(rows) for node in row}
-    for node in nodes:
+    for node in sorted(nodes, key=lambda node: node._number):
         for parent, _ in node._parents:
             (x0, y0, *_), (x1, y1, *_) = boxes[parent], boxes[node]
             side = 1 if x0 + x1 <= width else -1  # a straight line would run through the boxes between
             skips = level[node] - level[parent] > 1
-            picture.arrow(boxes[parent], boxes[node], bend=side * 3.6 / (y0 - y1) if skips else 0.0)
+            picture.arrow(boxes[parent], boxes[node], bend=side * 5.0 / (y0 - y1) if skips else 0.0)
     return picture
 
 

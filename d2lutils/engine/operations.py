@@ -43,7 +43,7 @@ def power(a, exponent):
     """a to a constant power."""
     if isinstance(exponent, np.ndarray):
         raise TypeError("the exponent must be a number; for a tensor write exp(log(a) * b)")
-    return a**exponent, lambda g: g * exponent * a ** (exponent - 1)
+    return a**exponent, lambda g: g * exponent * a ** (exponent - 1) if exponent else np.zeros_like(a)
 
 
 @operation
@@ -118,13 +118,14 @@ def reshape(a, shape):
 @operation
 def transpose(a, axes=None):
     """Axes in another order, by default reversed."""
-    back = None if axes is None else np.argsort(axes)
+    back = None if axes is None else np.argsort([axis % a.ndim for axis in axes])
     return a.transpose(axes), lambda g: g.transpose(back)
 
 
 @operation
 def concat(*arrays, axis=0):
     """Arrays one after the other along an existing axis."""
+    _check_arrays(arrays, "concat")
     ends = np.cumsum([a.shape[axis] for a in arrays])
     cuts = [[slice(None)] * arrays[0].ndim for _ in arrays]
     for cut, end, a in zip(cuts, ends, arrays, strict=True):
@@ -135,6 +136,7 @@ def concat(*arrays, axis=0):
 @operation
 def stack(*arrays, axis=0):
     """Arrays of one shape along a new axis."""
+    _check_arrays(arrays, "stack")
     return np.stack(arrays, axis), *(lambda g, i=i: g.take(i, axis) for i in range(len(arrays)))
 
 
@@ -151,7 +153,10 @@ def rows(W, indices):
 
     The gradient adds up what fell on each row: sorted by row, one reduction.
     """
-    shape = W.shape
+    shape, indices = W.shape, np.array(indices)
+    if indices.size and (indices.dtype.kind not in "iu" or indices.min() < 0 or indices.max() >= len(W)):
+        raise ValueError(f"indices must be integers in 0 … {len(W) - 1}, got {_span(indices)}")
+    indices = indices.astype(np.intp)
 
     def backward(g):
         gradient, flat = np.zeros(shape, g.dtype), indices.reshape(-1)
@@ -184,6 +189,9 @@ def cross_entropy(logits, targets, reduction="mean"):
         raise ValueError(f'reduction must be "mean" or "sum", got {reduction!r}')
     if logits.ndim != 2 or np.shape(targets) != logits.shape[:1]:
         raise ValueError(f"logits must be (N, V) and targets (N,), got {logits.shape} and {np.shape(targets)}")
+    targets = np.array(targets)
+    if not len(targets) or targets.dtype.kind not in "iu" or targets.min() < 0 or targets.max() >= logits.shape[1]:
+        raise ValueError(f"targets must be integers in 0 … {logits.shape[1] - 1}, got {_span(targets)}")
     place = np.arange(len(logits)), targets
     shifted = logits - logits.max(axis=1, keepdims=True)
     scale = logits.dtype.type(1 / len(logits) if reduction == "mean" else 1)
@@ -211,6 +219,15 @@ def dropout(a, rate, rng):
 def _softmax(a, axis):
     exponentials = np.exp(a - a.max(axis=axis, keepdims=True))
     return exponentials / exponentials.sum(axis=axis, keepdims=True)
+
+
+def _span(indices):
+    return f"{indices.dtype} from {indices.min()} to {indices.max()}" if indices.size else "none"
+
+
+def _check_arrays(arrays, name):
+    if not all(isinstance(a, np.ndarray) for a in arrays):
+        raise TypeError(f"{name} takes tensors one by one: {name}(*tensors)")
 
 
 def _spread(g, axis, keepdims):

@@ -1,4 +1,4 @@
-"""Optimisers with PyTorch's update rules, so that their paths can be compared step by step."""
+"""Optimisers with PyTorch's update rules, for parameters that all have a gradient in every step."""
 
 import math
 

@@ -33,12 +33,14 @@ class Tensor:
                  "operation", "requires_grad")  # fmt: skip
 
     def __init__(self, data, requires_grad=False, name=""):
-        self._data = np.asarray(data._data if isinstance(data, Tensor) else data)
+        self._data = data._data.copy() if isinstance(data, Tensor) else np.array(data)  # a copy: nobody else holds it
+        if self._data.dtype.kind not in "biuf":
+            raise TypeError(f"a tensor holds numbers, got {self._data.dtype}; to join tensors use stack or concat")
         if requires_grad and self._data.dtype.kind != "f":
             raise TypeError(f"only floats have gradients, got {self._data.dtype}; give floats, e.g. 1.0 instead of 1")
         self.requires_grad, self.grad, self.name = requires_grad, None, name
         self.operation, self._parents, self._saved, self._freed = "", (), (), False
-        self._number, self._version = next(_numbers), 0
+        self._number, self._version = next(_numbers), [0]  # the version is shared by all that share the memory
 
     @property
     def data(self):
@@ -68,7 +70,7 @@ class Tensor:
 
     def detach(self):
         """The same values without their history (shared memory: a change of one is seen by the other)."""
-        return Tensor(self._data)
+        return _share(self._data, [self])
 
     def __setitem__(self, place, values):
         """Change values in place. A later ``backward`` through a result that needs the old ones is refused."""
@@ -77,8 +79,10 @@ class Tensor:
                 f"the result of {self.operation} cannot be changed in place while it is recorded; compute a new "
                 "tensor, or work under no_grad()"
             )
+        if _recording and isinstance(values, Tensor) and values.requires_grad:
+            raise RuntimeError("assigning would lose the gradient of the values; assign values.detach(), or use concat")
         self._data[place] = values._data if isinstance(values, Tensor) else values
-        self._version += 1
+        self._version[0] += 1
 
     def backward(self, gradient=None, retain_graph=False):
         """Add d(self)/d(leaf) to the ``grad`` of every leaf that requires gradients.
@@ -110,7 +114,7 @@ class Tensor:
                 if isinstance(part, Piece):
                     if parent not in owned:
                         before = gradients.get(parent)
-                        gradients[parent] = np.zeros(parent.shape, g.dtype) if before is None else before.copy()
+                        gradients[parent] = np.zeros(parent.shape, g.dtype) if before is None else np.array(before)
                         owned.add(parent)
                     part.add_to(gradients[parent])
                 else:
@@ -143,8 +147,11 @@ def operation(forward):
 
     @wraps(forward)
     def run(*inputs, **settings):
+        wrong = [name for name, setting in settings.items() if isinstance(setting, Tensor)]
+        if wrong:
+            raise TypeError(f"{forward.__name__}: {wrong[0]} is a setting, not an input; give tensors by position")
         value, *backwards = forward(*(x._data if isinstance(x, Tensor) else x for x in inputs), **settings)
-        result = Tensor(value)
+        result = _share(np.asarray(value), inputs)
         if _recording:
             pairs = zip(inputs, backwards, strict=False)
             parents = tuple((x, back) for x, back in pairs if isinstance(x, Tensor) and x.requires_grad)
@@ -171,8 +178,19 @@ def _needed(parents, tensors):
     """Which tensors' values the backward functions hold on to, with their versions, to notice a later change."""
     held = {id(cell.cell_contents) for _, back in parents for cell in back.__closure__ or ()}
     *inputs, result = tensors
-    saved = [(x, x._version) for x in inputs if isinstance(x, Tensor) and id(x._data) in held]
-    return (*saved, (None, 0)) if id(result._data) in held else tuple(saved)  # None: itself, without a cycle
+    saved = [(x, x._version[0]) for x in inputs if isinstance(x, Tensor) and id(x._data) in held]
+    own = ((None, result._version[0]),) if id(result._data) in held else ()  # None: itself, without a cycle
+    return (*saved, *own)
+
+
+def _share(array, sources):
+    """A tensor on an array without a copy; if it is a view of a source, the two notice each other's changes."""
+    tensor = Tensor(0.0)
+    tensor._data = array
+    for source in sources:
+        if isinstance(source, Tensor) and np.may_share_memory(array, source._data):
+            tensor._version = source._version
+    return tensor
 
 
 def _ancestors(root):
@@ -187,7 +205,7 @@ def _ancestors(root):
             )
         for tensor, version in node._saved:
             tensor = node if tensor is None else tensor
-            if tensor._version != version:
+            if tensor._version[0] != version:
                 raise RuntimeError(
                     f"{node.operation} needs a value{f' of {tensor.name}' if tensor.name else ''} that was changed in "
                     f"place after it was used (shape {tensor.shape}); change it after backward(), or change a copy"
