@@ -156,6 +156,50 @@ def test_python_numbers_do_not_change_the_type():
     assert isinstance(np.ones(2) * x, Tensor)
 
 
+def ours_and_torchs():
+    """(name, ours, torch's, shapes) for every operation that torch has too."""
+    F = torch.nn.functional
+    y = np.array([2, 0])
+    for name in ("exp", "tanh", "sigmoid", "relu", "neg"):
+        yield name, getattr(engine, name), getattr(torch, name), [(2, 3)]
+    for name in ("add", "sub", "mul", "div"):
+        yield name, getattr(engine, name), getattr(torch, name), [(4, 2, 3), (2, 1)]
+    yield "log", lambda a: engine.log(a * a), lambda a: torch.log(a * a), [(2, 3)]
+    yield "power", lambda a: a**3, lambda a: a**3, [(2, 3)]
+    yield "matmul", engine.matmul, torch.matmul, [(4, 2, 3), (3, 5)]
+    yield "sum", lambda a: engine.sum(a, axis=1), lambda a: a.sum(1), [(2, 3)]
+    yield "mean", lambda a: engine.mean(a, axis=0), lambda a: a.mean(0), [(2, 3)]
+    yield "max", lambda a: engine.max(a, axis=1), lambda a: a.amax(1), [(2, 3)]
+    yield "softmax", engine.softmax, lambda a: a.softmax(-1), [(2, 3)]
+    yield "log_softmax", engine.log_softmax, lambda a: a.log_softmax(-1), [(2, 3)]
+    yield "transpose", lambda a: engine.transpose(a, axes=(1, 0, 2)), lambda a: a.permute(1, 0, 2), [(2, 3, 4)]
+    yield "concat", lambda a, b: engine.concat(a, b, axis=1), lambda a, b: torch.cat((a, b), 1), [(2, 3), (2, 1)]
+    yield "stack", engine.stack, lambda a, b: torch.stack((a, b)), [(2, 3), (2, 3)]
+    yield "take", lambda a: a[[0, 0, 1]], lambda a: a[[0, 0, 1]], [(2, 3)]
+    yield "rows", lambda W: engine.rows(W, indices=y), lambda W: F.embedding(torch.from_numpy(y), W), [(3, 2)]
+    yield (
+        "cross_entropy",
+        lambda a: engine.cross_entropy(a, targets=y),
+        lambda a: F.cross_entropy(a, torch.from_numpy(y)),
+        [(2, 3)],
+    )
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [(np.float32, 1e-6), (np.float64, 1e-10)])
+@pytest.mark.parametrize(("name", "ours", "theirs", "shapes"), list(ours_and_torchs()))
+def test_operations_are_torchs(name, ours, theirs, shapes, dtype, bound):
+    arrays = [numbers(shape, seed=i, low=0.3).astype(dtype) for i, shape in enumerate(shapes)]
+    inputs = [Tensor(a, requires_grad=True) for a in arrays]
+    references = [torch.from_numpy(a.copy()).requires_grad_() for a in arrays]
+    output, reference = ours(*inputs), theirs(*references)
+    weights = numbers(output.shape, seed=9).astype(dtype)
+    output.backward(weights)
+    reference.backward(torch.from_numpy(np.asarray(weights)))
+    np.testing.assert_allclose(output.data, reference.detach(), rtol=bound, atol=bound)
+    for own, other in zip(inputs, references, strict=True):
+        np.testing.assert_allclose(own.grad, other.grad, rtol=10 * bound, atol=bound)
+
+
 CELLS = {"RNN": (nn.RNNCell, torch.nn.RNN), "GRU": (nn.GRUCell, torch.nn.GRU), "LSTM": (nn.LSTMCell, torch.nn.LSTM)}
 
 
