@@ -1,6 +1,7 @@
 """A picture of the graph behind a value: operations as boxes, leaves above, the value at the bottom."""
 
 from ..draw import Diagram
+from .tape import ancestors
 
 __all__ = ["draw_graph"]
 
@@ -14,12 +15,7 @@ def draw_graph(root, most=60):
     Returns:
         Diagram. Raises ValueError for a graph of more than ``most`` tensors, or one already given back.
     """
-    nodes, stack = {root}, [root]
-    while stack:
-        for parent, _ in stack.pop()._parents:
-            if parent not in nodes:
-                nodes.add(parent)
-                stack.append(parent)
+    nodes = ancestors(root)[::-1]  # the oldest first
     if len(nodes) > most:
         raise ValueError(f"the graph has {len(nodes)} tensors, more than {most}; draw a shorter computation")
     if any(node._freed for node in nodes):
@@ -34,7 +30,7 @@ def draw_graph(root, most=60):
             kind = "gate" if not node._parents else "output" if node is root else "state"
             boxes[node] = picture.box(*place, f"{label}\n{'×'.join(map(str, node.shape)) or '1'}", 2.0, 1.0, kind, 9)
     level = {node: y for y, row in enumerate(rows) for node in row}
-    for node in sorted(nodes, key=lambda node: node._number):
+    for node in nodes:
         for parent, _ in node._parents:
             (x0, y0, *_), (x1, y1, *_) = boxes[parent], boxes[node]
             side = 1 if x0 + x1 <= width else -1  # a straight line would run through the boxes between
@@ -44,15 +40,15 @@ def draw_graph(root, most=60):
 
 
 def _rows(nodes):
-    """Tensors by their longest distance from a leaf; a leaf stands just before its first user."""
+    """Tensors (the oldest first) by their longest distance from a leaf; a leaf stands just before its first user."""
     depth = {}
-    for node in sorted(nodes, key=lambda node: node._number):
+    for node in nodes:
         depth[node] = 1 + max((depth[parent] for parent, _ in node._parents), default=-1)
     for node in nodes:
         if not node._parents:
             users = [depth[n] for n in nodes for parent, _ in n._parents if parent is node]
             depth[node] = min(users, default=1) - 1
     rows = [[] for _ in range(1 + max(depth.values()))]
-    for node in sorted(nodes, key=lambda node: node._number):
+    for node in nodes:
         rows[depth[node]].append(node)
     return [row for row in rows if row]

@@ -102,7 +102,9 @@ class Tensor:
         gradient = np.ones(self.shape, self.dtype) if gradient is None else np.asarray(gradient, self.dtype)
         if gradient.shape != self.shape:
             raise ValueError(f"the gradient must have shape {self.shape}, got {gradient.shape}")
-        nodes = _ancestors(self)
+        nodes = ancestors(self)
+        for node in nodes:
+            _check_whole(node)
         gradients, owned = {self: gradient}, set()  # owned: made here, so it may be added to in place
         for node in nodes:
             g = gradients.pop(node)
@@ -156,7 +158,7 @@ def operation(forward):
             pairs = zip(inputs, backwards, strict=False)
             parents = tuple((x, back) for x, back in pairs if isinstance(x, Tensor) and x.requires_grad)
             if parents:
-                result.requires_grad, result.operation, result._parents = True, forward.__name__.strip("_"), parents
+                result.requires_grad, result.operation, result._parents = True, forward.__name__, parents
                 result._saved = _needed(parents, (*inputs, result))
         return result
 
@@ -193,28 +195,31 @@ def _share(array, sources):
     return tensor
 
 
-def _ancestors(root):
-    """All tensors that root depends on and that want gradients, the newest first; checks that the way is whole."""
+def ancestors(root):
+    """Root and all tensors that it depends on and that want gradients, the newest first."""
     seen, stack = {root}, [root]
     while stack:
-        node = stack.pop()
-        if node._freed:
-            raise RuntimeError(
-                f"the graph behind this {node.operation} was already used and given back; compute the loss again, or "
-                "call the first backward(retain_graph=True)"
-            )
-        for tensor, version in node._saved:
-            tensor = node if tensor is None else tensor
-            if tensor._version[0] != version:
-                raise RuntimeError(
-                    f"{node.operation} needs a value{f' of {tensor.name}' if tensor.name else ''} that was changed in "
-                    f"place after it was used (shape {tensor.shape}); change it after backward(), or change a copy"
-                )
-        for parent, _ in node._parents:
+        for parent, _ in stack.pop()._parents:
             if parent not in seen:
                 seen.add(parent)
                 stack.append(parent)
     return sorted(seen, key=lambda node: -node._number)
+
+
+def _check_whole(node):
+    """Raise RuntimeError if the way back through a tensor was given up, or a value that it needs was changed."""
+    if node._freed:
+        raise RuntimeError(
+            f"the graph behind this {node.operation} was already used and given back; compute the loss again, or "
+            "call the first backward(retain_graph=True)"
+        )
+    for tensor, version in node._saved:
+        tensor = node if tensor is None else tensor
+        if tensor._version[0] != version:
+            raise RuntimeError(
+                f"{node.operation} needs a value{f' of {tensor.name}' if tensor.name else ''} that was changed in "
+                f"place after it was used (shape {tensor.shape}); change it after backward(), or change a copy"
+            )
 
 
 def _sum_to(gradient, shape):
