@@ -4,6 +4,7 @@ texts written for this book, small and offline, used only when asked for."""
 import io
 import json
 import re
+import sys
 import zipfile
 from dataclasses import dataclass
 from itertools import pairwise
@@ -89,15 +90,18 @@ def load_names(name="names"):
 
 
 def load_ptb(split="train", name="ptb"):
-    """Penn Treebank: a list of sentences, each a list of words (rare words are ``<unk>`` already)."""
+    """Penn Treebank: a list of sentences, each a list of words (rare words are ``<unk>`` already).
+
+    Each different word exists once in memory, however often it occurs.
+    """
     if split not in ("train", "valid", "test"):
         raise ValueError(f'split must be "train", "valid" or "test", got {split!r}')
-    return [line.split() for line in _read(name, f"ptb.{split}.txt").splitlines() if line.strip()]
+    return _sentences(_read(name, f"ptb.{split}.txt"))
 
 
 def load_sentences(name="sample-sentences"):
     """Sentences, one a line: a list of lists of words. Stands in for :func:`load_ptb` offline."""
-    return [line.split() for line in _read(name).splitlines() if line.strip()]
+    return _sentences(_read(name))
 
 
 def load_tangshi(name="tangshi"):
@@ -117,6 +121,10 @@ def load_quan_tangshi(name="quan-tangshi", progress=True):
         for path in fetch(name, progress)
         for entry in json.loads(path.read_text(encoding="utf-8"))
     ]
+
+
+def _sentences(text):
+    return [[sys.intern(word) for word in line.split()] for line in text.splitlines() if line.strip()]
 
 
 def _head(text, num_chars):
