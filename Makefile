@@ -15,10 +15,10 @@ export D2LUTILS_DATA ?= $(SHARED_DATA)
 endif
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help book test mxnet execute sync serve bench repository clean
+.PHONY: help book test mxnet execute sync serve bench poem-model repository clean
 
 help: ## list the commands
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 .venv/ready: requirements.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "No Python found; install Python 3.11 or run make PYTHON=/path/to/python3.11"; exit 1; }
@@ -63,6 +63,9 @@ serve: book ## show the book at http://localhost:8000
 
 bench: .venv/ready ## measure the speed claims, as ratios in one process
 	$(BIN)/python -m pytest benchmarks -q -s
+
+poem-model: .venv/ready ## train the poem model that comes with the book (40 minutes on two CPU cores)
+	$(BIN)/python -m d2lutils.torch.poem_model data/poem
 
 repository: .venv/ready ## set the repository's address: make repository URL=https://github.com/me/book
 	$(BIN)/python book/notebooks.py repository $(URL)

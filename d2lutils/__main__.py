@@ -1,7 +1,8 @@
-"""The command line: ``python -m d2lutils data list | fetch NAME … | verify`` and ``python -m d2lutils timemachine``."""
+"""The command line: ``python -m d2lutils data list | fetch NAME … | verify``, ``… timemachine`` and ``… poem``."""
 
 import argparse
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -86,6 +87,22 @@ def timemachine(args):
     return 0
 
 
+def poem(args):
+    """Write poems with the model that comes with the book, offline."""
+    from .poetry import FORMS, load_poem_model, poem_lines
+
+    if args.form is not None and args.form not in FORMS:
+        raise ValueError(f"there is no form {args.form!r}; choose one of {', '.join(FORMS)}")
+    writer = load_poem_model(args.model)
+    how = {"acrostic": args.acrostic, "temperature": args.temperature, "top_k": args.top_k, "top_p": args.top_p}
+    for number in range(args.count):
+        seed = None if args.seed is None else args.seed + number
+        text = writer.write(args.start, args.form, repeats=args.repeats, seed=seed, **how)
+        lines = [text] if args.form is None else re.findall("[^。]*。", text)
+        print("\n".join(lines) + ("\n" if number + 1 < args.count and len(poem_lines(text)) > 1 else ""))
+    return 0
+
+
 class _Stopped(Exception):
     """Ctrl-C, noticed when a step was complete."""
 
@@ -156,6 +173,18 @@ def _parser():
         "--restart-optimizer", action="store_true", help="once, when resuming after some epochs: a fresh Adam"
     )
     machine.set_defaults(run=timemachine)
+    verse = topics.add_parser("poem", help="write a Tang poem, offline, e.g. poem 月 --form 五绝")
+    verse.add_argument("start", nargs="?", default="", help="first character or first line; default: the model begins")
+    verse.add_argument("--form", help="五绝, 七绝, 五律 or 七律, kept exactly; default: the model decides")
+    verse.add_argument("--acrostic", default="", help="characters that begin the lines in turn (needs --form)")
+    verse.add_argument("--count", type=_count, default=1, help="how many poems (default: 1)")
+    verse.add_argument("--temperature", type=float, default=0.8, help="0 is greedy (default: 0.8)")
+    verse.add_argument("--top-k", type=_count, help="only the k most probable characters")
+    verse.add_argument("--top-p", type=float, help="only the most probable characters up to this mass, e.g. 0.9")
+    verse.add_argument("--repeats", action="store_true", help="a character may come twice")
+    verse.add_argument("--seed", type=_count, help="the same seed gives the same poem; default: a new one each time")
+    verse.add_argument("--model", help="a folder with another model")
+    verse.set_defaults(run=poem)
     return parser
 
 

@@ -52,7 +52,11 @@ def test_the_wheel_brings_manifest_figures_and_samples(tmp_path):
     subprocess.run(command, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
-    ours = {"manifest.json", "figures.json", *(f"samples/{path.name}" for path in (ROOT / "data/samples").iterdir())}
+    ours = {
+        "manifest.json",
+        "figures.json",
+        *(f"{folder}/{path.name}" for folder in ("samples", "poem") for path in (ROOT / "data" / folder).iterdir()),
+    }
     assert {f"d2lutils/_data/{name}" for name in ours} <= names
     assert not [name for name in names if name.startswith(("tests", "book", "notebooks"))]
     zipfile.ZipFile(wheel).extractall(tmp_path)
