@@ -47,8 +47,8 @@ def clean(text):
     """A poem's text with Chinese punctuation and nothing else, or the reason (a word) why it is left out.
 
     Returns:
-        (text, None) or (None, reason); reasons: "empty", "broken" (gaps, notes, brackets, digits, Latin letters, or
-        a last line without punctuation). "length" is judged by :func:`poem_corpus`.
+        (text, None) or (None, reason), the reason being "empty" or "broken" (gaps, notes, brackets, digits,
+        Latin letters, or a last line without punctuation). "length" is judged by :func:`poem_corpus`.
     """
     text = re.sub(rf"(?<![{_HAN}])\s+|\s+(?![{_HAN}])", "", text.translate(_ASCII_MARKS).strip())  # not inside a line
     if not text:
@@ -107,8 +107,8 @@ def poem_corpus(texts, *, min_chars=5, max_chars=80, min_freq=3, held_out=0.05, 
         seed: of the split.
 
     Returns:
-        PoemCorpus. No two poems are equal, so none is on two sides of the split. (Variants are: of the real test
-        poems, 6.7 % share half of their lines or more with training poems, as poets quote and editions differ.)
+        The corpus. No two poems are equal, so none is on two sides of the split. (Variants may be, since of the real
+        test poems 6.7 % share half of their lines or more with training poems, as poets quote and editions differ.)
 
     Raises:
         ValueError: fewer than 20 poems are left, or a setting is out of its range.

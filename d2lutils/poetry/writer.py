@@ -111,7 +111,7 @@ class PoemWriter:
             start: its first characters, e.g. "月" or a whole first line; empty lets the model begin.
             form: a name of FORMS, kept exactly; None lets the model choose where lines and poem end.
             acrostic: characters that begin the lines in turn.
-            temperature, top_k, top_p: see :func:`d2lutils.next_token_probs`; temperature 0 is greedy.
+            temperature, top_k, top_p: see :func:`~d2lutils.decoding.next_token_probs`; temperature 0 is greedy.
             repeats: may a character that the poem has already be chosen again?
             max_chars: a free poem ends here at the latest. seed: int, NumPy Generator or None.
 

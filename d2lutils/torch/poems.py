@@ -106,7 +106,7 @@ class PoemLSTM(nn.Module):
         tied: share the embedding with the output layer (Press & Wolf, 2017).
 
     X is time first, (T, n), so :func:`~d2lutils.torch.generate` does not fit; poems are written by
-    :class:`d2lutils.poetry.PoemWriter`.
+    :class:`~d2lutils.poetry.writer.PoemWriter`.
     """
 
     def __init__(self, vocab_size, embed_size=100, num_hiddens=128, num_layers=2, dropout=0.0, tied=False):
