@@ -21,7 +21,7 @@ TRAINING = {"num_epochs": 16, "lr": 3e-3, "batch_size": 100, "bfloat16": True, "
 
 
 def as_tensors(net):
-    """A tied PoemLSTM's weights as :class:`~d2lutils.poetry.writer.PoemWriter` names them: dict from name to NumPy array."""
+    """A tied PoemLSTM's weights as :class:`~d2lutils.poetry.writer.PoemWriter` names them: name to NumPy array."""
     state = {name: value.detach().float().cpu().numpy() for name, value in net.state_dict().items()}
     tensors = {"embedding": state["embedding.weight"], "output_bias": state["output.bias"],
                "project": state["project.weight"], "project_bias": state["project.bias"]}  # fmt: skip
