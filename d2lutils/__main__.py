@@ -175,7 +175,7 @@ def _parser():
     machine.set_defaults(run=timemachine)
     verse = topics.add_parser("poem", help="write a Tang poem, offline, e.g. poem 月 --form 五绝")
     verse.add_argument("start", nargs="?", default="", help="first character or first line; default: the model begins")
-    verse.add_argument("--form", help="五绝, 七绝, 五律 or 七律, kept exactly; default: the model decides")
+    verse.add_argument("--form", help="五绝, 七绝, 五律 or 七律: lines and their length, not rhyme; default: free")
     verse.add_argument("--acrostic", default="", help="characters that begin the lines in turn (needs --form)")
     verse.add_argument("--count", type=_count, default=1, help="how many poems (default: 1)")
     verse.add_argument("--temperature", type=float, default=0.8, help="0 is greedy (default: 0.8)")
