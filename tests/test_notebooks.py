@@ -54,7 +54,7 @@ def test_chapter_runs_offline_in_seconds_and_repeats_itself(name, tmp_path, empt
 
 
 def _without_timings(path):
-    """The notebook's JSON without dates, durations and the outputs of cells tagged ``timing`` (gensim's threads too)."""
+    """The notebook's JSON without dates, durations and the outputs of cells tagged ``timing`` (gensim's too)."""
     notebook = json.loads(path.read_text(encoding="utf-8"))
     for timed in ("date", "seconds", "outputs_sha256"):
         del notebook["metadata"]["d2lutils"][timed]
