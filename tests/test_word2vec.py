@@ -130,26 +130,29 @@ def test_training_learns_which_words_share_a_context_and_repeats_itself(training
         assert near == {word // 4}
 
 
-def test_the_theory_chapter_derives_what_autograd_finds():
+@pytest.fixture(scope="module")
+def theory():
     space = {"d2l": d2l}
     exec(notebooks.definitions("word2vec"), space)
+    return space
+
+
+def test_the_theory_chapter_derives_what_autograd_finds(theory):
     torch.manual_seed(1)
     V, U = torch.randn(2, 6, 3, dtype=torch.float64)
     pairs = torch.randint(6, (9, 2))
-    check = space["check"]
+    check = theory["check"]
     for name, extra in (("skip_gram", (pairs,)), ("negative_sampling", (pairs, torch.randint(6, (9, 3))))):
-        assert "差别" in check(space[f"{name}_loss"], space[f"{name}_gradients"], V, U, *extra)
-    samples = list(space["cbow_samples"](pairs[:, 0].tolist(), 2))
-    assert "差别" in check(space["cbow_loss"], space["cbow_gradients"], V, U, samples)
+        assert "差别" in check(theory[f"{name}_loss"], theory[f"{name}_gradients"], V, U, *extra)
+    samples = list(theory["cbow_samples"](pairs[:, 0].tolist(), 2))
+    assert "差别" in check(theory["cbow_loss"], theory["cbow_gradients"], V, U, samples)
     with pytest.raises(AssertionError):  # the check itself can fail
-        check(lambda V, U, p: 1.001 * space["skip_gram_loss"](V, U, p), space["skip_gram_gradients"], V, U, pairs)
+        check(lambda V, U, p: 1.001 * theory["skip_gram_loss"](V, U, p), theory["skip_gram_gradients"], V, U, pairs)
 
 
-@given(st.lists(st.floats(0.01, 1), min_size=2, max_size=12))
-def test_huffman_paths_are_shortest(frequency):
-    space = {"d2l": d2l}
-    exec(notebooks.definitions("word2vec"), space)
-    paths = space["huffman"](frequency)
+@given(frequency=st.lists(st.floats(0.01, 1), min_size=2, max_size=12))
+def test_huffman_paths_are_shortest(theory, frequency):
+    paths = theory["huffman"](frequency)
     codes = ["".join("1" if sign > 0 else "0" for _, sign in path) for path in paths]
     assert sum(2.0 ** -len(code) for code in codes) == pytest.approx(1)  # a full tree
     assert not any(a != b and b.startswith(a) for a in codes for b in codes)
