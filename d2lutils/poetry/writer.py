@@ -8,7 +8,7 @@ import numpy as np
 
 from ..checkpoint import load_tensors, save_tensors
 from ..data.manifest import bundled_dir
-from ..decoding import next_token_probs
+from ..decoding import next_token
 from ..text import Vocab
 from .texts import BOS, EOS, FORMS, MARKS, PAD, UNK
 
@@ -141,11 +141,7 @@ class PoemWriter:
         used = [index for index in used if self.characters[index]]
         if np.isfinite(np.delete(logits, used)).any():
             logits[used] = -np.inf
-        if temperature == 0:
-            if top_k not in (None, 1) or top_p is not None:
-                raise ValueError(f"top_k={top_k} and top_p={top_p} need temperature > 0; temperature=0 is greedy")
-            return int(np.argmax(logits))
-        return int(rng.choice(len(logits), p=next_token_probs(logits, temperature, top_k, top_p)))
+        return next_token(logits, rng, temperature, top_k, top_p)
 
     def _plan(self, start, form, acrostic, max_chars):
         """(forced index or None, allowed tokens) for each place, in turn."""
@@ -191,10 +187,7 @@ class PoemWriter:
 
 
 def _vocab(characters):
-    vocab = Vocab(characters[4:], unk=UNK, reserved=RESERVED)
-    vocab.idx_to_token = list(characters)  # in the order of the weights' rows
-    vocab.token_to_idx = {token: i for i, token in enumerate(characters)}
-    return vocab
+    return Vocab((), unk=UNK, reserved=characters[1:])  # all reserved: in the order of the weights' rows
 
 
 def _sigmoid(x):

@@ -159,8 +159,9 @@ def evaluate_poems(net, sequences, *, pad, batch_size=256, device=None):
     total, count = 0.0, 0
     with evaluating(net):
         for X, Y, mask in poem_batches(sequences, batch_size, pad=pad, device=device):
-            total += poem_loss(net, X, Y, mask).item() * mask.sum().item()
-            count += mask.sum().item()
+            num_symbols = mask.sum().item()
+            total += poem_loss(net, X, Y, mask).item() * num_symbols
+            count += num_symbols
     return total / count
 
 
@@ -200,7 +201,8 @@ def train_poems(net, train, valid, *, pad, num_epochs, lr, batch_size=100, weigh
                 grad_clipping(net.parameters(), clip)
                 optimizer.step()
                 schedule.step()
-                total, count = total + loss.item() * mask.sum().item(), count + mask.sum().item()
+                num_symbols = mask.sum().item()
+                total, count = total + loss.item() * num_symbols, count + num_symbols
             history.record(total / count, evaluate_poems(net, valid, pad=pad, device=device))
             if not math.isfinite(history.valid_loss[-1]):
                 raise TrainingDiverged(f"the validation loss of epoch {epoch} is {history.valid_loss[-1]}; lower lr")
