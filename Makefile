@@ -15,7 +15,7 @@ export D2LUTILS_DATA ?= $(SHARED_DATA)
 endif
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help book test mxnet execute sync serve bench poem-model repository clean
+.PHONY: help book test mxnet execute sync serve student solutions slides bench poem-model repository clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -60,6 +60,15 @@ sync: .venv/ready ## carry changed prose from book/chapters to notebooks
 
 serve: book ## show the book at http://localhost:8000
 	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory $(SITE)
+
+student: .venv/ready ## write the students' exercise notebooks, without solutions, into build/student
+	$(BIN)/python book/exercise_pages.py student
+
+solutions: .venv/ready ## write the complete exercise notebooks, executed, into build/solutions
+	$(BIN)/python book/exercise_pages.py solutions
+
+slides: .venv/ready ## write slides of all chapters, or one: make slides CHAPTER=rnn
+	$(BIN)/python book/slides.py $(CHAPTER)
 
 bench: .venv/ready ## measure the speed claims, as ratios in one process
 	$(BIN)/python -m pytest benchmarks -q -s

@@ -22,36 +22,46 @@ import unicodedata
 from datetime import date
 from pathlib import Path
 
+import exercise_pages
 import jupytext
 import nbformat
 import yaml
 
+from d2lutils import __version__
+
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS, NOTEBOOKS = ROOT / "book" / "chapters", ROOT / "notebooks"
+EXERCISES = "-exercises"  # the page of a chapter's exercises is NAME-exercises
 WIDTH = 86  # columns of code that fit the page
 IMAGES = ("image/svg+xml", "image/png", "image/jpeg")
 NAMELESS = re.compile(r"""!\[\s*\]\(|<img(?![^>]*\balt=["'][^"'])""")  # pictures in prose without alternative text
 
 
 def names():
-    """The chapters in the book's order, then whatever the table of contents does not mention."""
+    """The chapters and their exercises in the book's order, then whatever the table of contents does not mention."""
     toc = (ROOT / "_toc.yml").read_text(encoding="utf-8")
     found = sorted(path.stem for path in CHAPTERS.glob("*.md"))
+    found += [name + EXERCISES for name in found if (CHAPTERS.parent / "exercises" / f"{name}.md").is_file()]
     return sorted(found, key=lambda name: (toc.find(f"notebooks/{name}\n") % len(toc), name))
 
 
 def build(name):
     """The notebook that a source stands for, without outputs."""
-    source = CHAPTERS / f"{name}.md"
-    if not source.is_file():
+    if name not in names():
         sys.exit(f"there is no chapter {name!r} in {CHAPTERS.relative_to(ROOT)}; there are: {', '.join(names())}")
-    notebook = jupytext.read(source)
+    chapter = name.removesuffix(EXERCISES)
+    notebook = jupytext.read(CHAPTERS / f"{name}.md") if chapter == name else exercise_pages.page(chapter)
+    return finish(notebook)
+
+
+def finish(notebook):
+    """Give a notebook made from a source its metadata, cell names and set-up cell."""
     kernel = notebook.metadata["kernelspec"]
     notebook.metadata = nbformat.NotebookNode(kernelspec=kernel, language_info={"name": "python"})
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:03d}"
         if "setup" in cell.metadata.get("tags", ()):
-            cell.source = setup_cell()
+            cell.source = setup_cell(kernel["name"])
     return notebook
 
 
@@ -63,11 +73,12 @@ def definitions(name):
     return "\n".join(ast.unparse(node) for source in code for node in ast.parse(source).body if isinstance(node, kept))
 
 
-def setup_cell():
-    """The code of a set-up cell with the repository's address, which stands in _config.yml alone."""
+def setup_cell(kernel="python3"):
+    """The code of a set-up cell with the repository's address, which stands in _config.yml alone, and our version."""
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-    text = (ROOT / "book" / "setup_cell.ipy").read_text(encoding="utf-8")
-    return text.replace("{repository}", config["repository"]["url"]).strip()
+    kind = "setup_cell_mxnet" if kernel == "mxnet" else "setup_cell"
+    text = (ROOT / "book" / f"{kind}.ipy").read_text(encoding="utf-8")
+    return text.replace("{repository}", config["repository"]["url"]).replace("{version}", __version__).strip()
 
 
 def code_cells(notebook):
@@ -104,6 +115,7 @@ def execute(name, output=None, fast=False):
         plain, done = Path(folder, f"{name}.ipynb"), Path(folder, f"{name}.out.ipynb")
         nbformat.write(notebook, plain)
         os.environ["TQDM_DISABLE"] = "1"  # bars are for people at a keyboard
+        os.environ["D2LUTILS_PROGRESS"] = str(Path(folder, "progress.json"))  # the page shows a newcomer's
         if own := os.environ.get("D2LUTILS_DATA"):  # the kernel runs in another folder
             os.environ["D2LUTILS_DATA"] = str(Path(own).expanduser().absolute())
         start = time.perf_counter()
@@ -160,7 +172,9 @@ def check(name):
         problems.append("book/chapters and notebooks differ; run make sync")
     if stale := _staleness(stored, fresh):
         problems.append(f"{stale}; run make execute CHAPTER={name}")
-    if not any("parameters" in c.metadata.get("tags", ()) and "fast = False" in c.source for c in fresh.cells):
+    if not name.endswith(EXERCISES) and not any(
+        "parameters" in c.metadata.get("tags", ()) and "fast = False" in c.source for c in fresh.cells
+    ):
         problems.append("no cell is tagged parameters and says fast = False")
     for cell in stored.cells:
         problems += _cell_problems(cell)
@@ -265,7 +279,7 @@ def refresh_setup_cell(path):
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         if "setup" in cell.metadata.get("tags", ()):
-            cell.source = setup_cell()
+            cell.source = setup_cell(notebook.metadata["kernelspec"]["name"])
     _write(notebook, path)
 
 

@@ -24,6 +24,7 @@ from .decoding import next_token, next_token_probs
 from .draw import Diagram
 from .environment import environment
 from .errors import DataError, DeviceError, TrainingDiverged
+from .exercises import progress
 from .history import History
 from .metrics import perplexity
 from .plot import plot_learning_curve, use_svg_display
@@ -62,6 +63,7 @@ __all__ = [
     "ngram_windows",
     "perplexity",
     "plot_learning_curve",
+    "progress",
     "progress_bar",
     "published",
     "save_tensors",

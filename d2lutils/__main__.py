@@ -1,4 +1,5 @@
-"""The command line: ``python -m d2lutils data list | fetch NAME … | verify``, ``… timemachine`` and ``… poem``."""
+"""The command line: ``python -m d2lutils data list | fetch NAME … | verify``, ``… timemachine``,
+``… poem`` and ``… grade``."""
 
 import argparse
 import os
@@ -103,6 +104,31 @@ def poem(args):
     return 0
 
 
+def grade(args):
+    """Grade a folder of submitted notebooks; what is done is kept, so the same command goes on after Ctrl-C."""
+    from .grading import Limits, grade_folder, load_rows, sandbox, write_csv, write_html
+
+    out = Path(args.out or Path(args.folder, "grades"))
+    if not args.no_sandbox and not args.scheduler and sandbox.strongest() == sandbox.NONE:
+        raise ValueError(
+            "this system offers no way to cut a submission off from the network; on Linux install bubblewrap "
+            "(apt install bubblewrap), or trust the submissions and give --no-sandbox"
+        )
+    limits = Limits(args.call_seconds, args.seconds, int(args.memory * 2**30), "none" if args.no_sandbox else "auto")
+    stopped = False
+    try:
+        grade_folder(args.folder, out, limits, args.workers, args.scheduler, args.again)
+    except KeyboardInterrupt:
+        stopped = True
+    rows = sorted(load_rows(out).values(), key=lambda row: row["file"])
+    write_csv(rows, out / "grades.csv")
+    write_html(rows, out / "grades.html")
+    print(f"{len(rows)} notebooks: {out / 'grades.csv'}, {out / 'grades.html'}")
+    if stopped:
+        print("stopped; the same command goes on from there")
+    return 130 if stopped else 0
+
+
 class _Stopped(Exception):
     """Ctrl-C, noticed when a step was complete."""
 
@@ -185,7 +211,28 @@ def _parser():
     verse.add_argument("--seed", type=_count, help="the same seed gives the same poem; default: a new one each time")
     verse.add_argument("--model", help="a folder with another model")
     verse.set_defaults(run=poem)
+    marks = topics.add_parser("grade", help="grade a folder of submitted exercise notebooks")
+    marks.add_argument("folder", help="holds the notebooks (.ipynb), in folders of their own or not")
+    marks.add_argument("--out", help="where the marks go (default: FOLDER/grades)")
+    marks.add_argument("--workers", type=_count, help="how many at once (default: the number of cores)")
+    marks.add_argument("--call-seconds", type=_amount, default=20, help="limit of a cell or a call (default: 20)")
+    marks.add_argument("--seconds", type=_amount, default=120, help="limit of a notebook (default: 120)")
+    marks.add_argument("--memory", type=_amount, default=4, help="limit of a notebook in GiB (default: 4)")
+    marks.add_argument("--again", action="store_true", help="forget earlier marks")
+    marks.add_argument("--no-sandbox", action="store_true", help="trust the submissions: no isolation but the limits")
+    marks.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster that shares the work")
+    marks.set_defaults(run=grade)
     return parser
+
+
+def _amount(text):
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return value
 
 
 def _count(text):

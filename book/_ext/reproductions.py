@@ -21,17 +21,17 @@ class Reproductions(SphinxDirective):
         summary, details = [], []
         for path, notebook in _notebooks(self):
             for item in _records(notebook, "comparison"):
-                table = Comparison(**{field.name: item[field.name] for field in fields(Comparison)})
-                reached = sum(row["reached"] is True for row in table.rows)
+                found = Comparison(**{field.name: item[field.name] for field in fields(Comparison)})
+                reached = sum(row["reached"] is True for row in found.rows)
                 link = _link(self, path, notebook)
                 summary.append(
-                    (link, table.document, table.title, table.metric, table.rule, f"{reached} / {len(table.rows)}")
+                    (link, found.document, found.title, found.metric, found.rule, f"{reached} / {len(found.rows)}")
                 )
-                details.append(nodes.rubric(text=f"{table.title}：{table.metric}（文档 {table.document}）"))
-                details.append(_table(("", "文档", "本书", "相差", "达到"), table.cells(), "reproductions"))
+                details.append(nodes.rubric(text=f"{found.title}：{found.metric}（文档 {found.document}）"))
+                details.append(table(("", "文档", "本书", "相差", "达到"), found.cells(), "reproductions"))
         if not summary:
             return [nodes.paragraph(text="还没有执行过的章节。")]
-        return [_table(("章", "文档", "内容", "数字", "标准", "达到"), summary, "reproductions"), *details]
+        return [table(("章", "文档", "内容", "数字", "标准", "达到"), summary, "reproductions"), *details]
 
 
 class Environments(SphinxDirective):
@@ -47,7 +47,7 @@ class Environments(SphinxDirective):
                 seconds = f"{stamp.get('seconds', 0):.0f} 秒"
                 rows.append((_link(self, path, notebook), item["device"], versions, data, item["date"], seconds))
         head = ("章", "设备", "版本", "数据（sha256 前 8 位）", "日期", "完整设置用时")
-        return [_table(head, rows, "environments")]
+        return [table(head, rows, "environments")]
 
 
 def _notebooks(directive):
@@ -79,17 +79,18 @@ def _link(directive, path, notebook):
     return nodes.reference("", title, refuri=uri, internal=True)
 
 
-def _table(head, rows, css_class):
-    table = nodes.table(classes=[css_class, "table"])
+def table(head, rows, css_class):
+    """A table that may be scrolled on a phone; cells are text or nodes."""
+    grid = nodes.table(classes=[css_class, "table"])
     group = nodes.tgroup(cols=len(head))
-    table += group
+    grid += group
     group += [nodes.colspec(colwidth=1) for _ in head]
     thead, tbody = nodes.thead(), nodes.tbody()
     group += [thead, tbody]
     thead += _row(head)
     tbody += [_row(row) for row in rows]
     wrapper = nodes.container(classes=["table-wrapper"])
-    wrapper += table
+    wrapper += grid
     return wrapper
 
 

@@ -1,0 +1,202 @@
+"""Grading: whatever a submission does costs only its own row, and no trick passes a check."""
+
+import csv
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from submissions import ALL, CHECKED, NONE, notebook, parts, submissions
+
+from d2lutils.__main__ import main
+from d2lutils.exercises.expect import Wrong
+from d2lutils.grading import Limits, grade_folder, grade_one, load_rows, sandbox, values
+
+LIMITS = Limits(call_seconds=4, seconds=60, memory=3 << 30)
+
+needs_sandbox = pytest.mark.skipif(
+    sandbox.strongest() == sandbox.NONE, reason="SANDBOX MISSING: neither bubblewrap nor unshare works here"
+)
+
+
+@pytest.fixture
+def listener():
+    """A port of this machine that nobody may reach."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        yield server
+
+
+@needs_sandbox
+def test_two_hundred_submissions_of_every_kind(tmp_path, listener):
+    folder, port = tmp_path / "class", listener.getsockname()[1]
+    made = submissions(200, folder, port)
+    for name, text, _ in made:
+        path = folder / f"{name}.ipynb"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode(errors="surrogateescape"))
+    before = {path: path.read_bytes() for path in folder.rglob("*.ipynb")}
+    book = Path(sandbox.__file__).parents[1] / "__init__.py"
+    ours = book.read_bytes()
+    rows = {row["file"].removesuffix(".ipynb"): row for row in grade_folder(folder, tmp_path / "marks", LIMITS)}
+    assert len(rows) == len(made) == 200
+    for name, _, expected in made:
+        results = rows[name]["results"]
+        if expected is None:  # a cheat
+            assert "passed" not in results.values(), name
+            assert set(results) == set(CHECKED)
+        else:
+            assert results == expected, (name, rows[name])
+    with pytest.raises(BlockingIOError):
+        listener.accept()
+    if sandbox.strongest() == "bubblewrap":
+        assert {path: path.read_bytes() for path in folder.rglob("*.ipynb")} == before
+        assert book.read_bytes() == ours
+        assert "1 格出错" in rows["looks at the others"]["note"]
+    assert "死了" in rows["exits"]["note"]
+    assert "停不下来" in rows["cannot be interrupted"]["note"]
+    assert "1 格出错" in rows["loops"]["note"]
+    assert "太大了" in rows["answers with a gigabyte"]["hints"]["rnn-1"]
+    assert "答案传不过来（超过 4 秒）" in rows["answers never"]["hints"]["rnn-1"]
+    assert "没有找到练习" in rows["no exercises"]["note"]
+    assert "不是笔记本" in rows["binary"]["note"]
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A folder of four submissions, one of them with a name that a spreadsheet would run."""
+    right, stubs = parts(), parts(solved=False)
+    texts = {"anna": notebook(*right), "=b": notebook(*stubs), "c/<i>": notebook(*right[:3]), "d": "no notebook"}
+    for name, text in texts.items():
+        path = tmp_path / "class" / f"{name}.ipynb"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return tmp_path / "class"
+
+
+@needs_sandbox
+def test_the_command_writes_a_table_and_a_page_and_goes_on(small, capsys, monkeypatch):
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    assert main(["grade", str(small)]) == 0
+    out = small / "grades"
+    assert capsys.readouterr().out.startswith(f"4 notebooks: {out / 'grades.csv'}")
+    with (out / "grades.csv").open(encoding="utf-8-sig", newline="") as file:
+        table = {row["file"]: row for row in csv.DictReader(file)}
+    assert list(table) == ["'=b.ipynb", "anna.ipynb", "c/<i>.ipynb", "d.ipynb"]
+    assert [table[name]["passed"] for name in table] == ["0", "6", "1", "0"]
+    assert table["c/<i>.ipynb"]["rnn-2"] == "unanswered"
+    page = (out / "grades.html").read_text(encoding="utf-8")
+    assert "<svg" in page
+    assert "通过 6 题的 1 份" in page
+    assert "c/&lt;i&gt;.ipynb" in page
+    assert "http" not in page.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
+        "http://creativecommons.org", ""
+    ).replace("https://matplotlib.org", "")
+    # Again: nothing is graded twice, a new one is, a changed one too, one that is gone goes.
+    times = {name: row["seconds"] for name, row in load_rows(out).items()}
+    (small / "d.ipynb").unlink()
+    (small / "=b.ipynb").write_text(notebook(*parts()), encoding="utf-8")
+    with (out / "rows.jsonl").open("a") as file:
+        file.write('{"file": "cut o')
+    assert main(["grade", str(small)]) == 0
+    rows = load_rows(out)
+    assert sorted(rows) == ["=b.ipynb", "anna.ipynb", "c/<i>.ipynb"]
+    assert rows["=b.ipynb"]["results"] == ALL
+    assert rows["anna.ipynb"]["seconds"] == times["anna.ipynb"]
+
+
+@needs_sandbox
+def test_ctrl_c_keeps_what_is_done(tmp_path):
+    folder = tmp_path / "class"
+    folder.mkdir()
+    for number in range(12):
+        (folder / f"{number:02}.ipynb").write_text(notebook(*parts()), encoding="utf-8")
+    command = [sys.executable, "-m", "d2lutils", "grade", str(folder), "--workers", "1"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "TQDM_DISABLE": "1"})
+    rows = folder / "grades" / "rows.jsonl"
+    while not rows.exists() or rows.read_text().count("\n") < 2:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command goes on from there" in out
+    done = len(load_rows(folder / "grades"))
+    assert 2 <= done < 12
+    assert main(["grade", str(folder)]) == 0
+    assert all(row["results"] == ALL for row in load_rows(folder / "grades").values())
+
+
+@needs_sandbox
+def test_the_same_unit_of_work_runs_on_dask(small):
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        rows = grade_folder(small, small / "grades", LIMITS, scheduler=cluster.scheduler_address)
+    assert [sum(s == "passed" for s in row["results"].values()) for row in rows] == [0, 6, 1, 0]
+
+
+def test_without_a_sandbox_nothing_runs_unless_trusted(small, monkeypatch, capsys):
+    monkeypatch.setattr(sandbox, "strongest", lambda: sandbox.NONE)
+    assert main(["grade", str(small)]) == 2
+    assert "apt install bubblewrap" in capsys.readouterr().err
+    trusting = Limits(sandbox="none")
+    assert grade_one(notebook(*parts(solved=False)), "x.ipynb", trusting)["results"] == NONE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["no-such-folder"], "there is no folder no-such-folder"),
+        (["."], "there is no notebook"),
+        ([".", "--memory", "0"], "above 0"),
+        ([".", "--seconds", "x"], "above 0"),
+    ],
+)
+def test_bad_input_is_a_sentence(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    try:
+        code = main(["grade", "--no-sandbox", *arguments])
+    except SystemExit as stop:
+        code = stop.code
+    assert code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_values_travel_both_ways():
+    value = {
+        "array": np.arange(6.0).reshape(2, 3),
+        "numbers": [1, 2.5, True, None, "字", float("inf")],
+        (1, 2): {3},
+        "scalar": np.float32(0.5),
+        "empty": np.zeros((0, 3), dtype=int),
+        "text": np.array(["a", "bc"]),
+    }
+    back = values.decode(values.encode(value))
+    np.testing.assert_array_equal(back.pop("array"), value.pop("array"))
+    np.testing.assert_array_equal(back.pop("text"), value.pop("text"))
+    assert back.pop("empty").shape == value.pop("empty").shape
+    assert back == value
+    assert values.decode(values.encode(object())) != values.decode(values.encode(object()))
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"array": 3}', '{"array": ["O", [1], ""]}', '{"evil": []}', "[" * 100_000])
+def test_a_forged_value_is_an_error_and_nothing_else(text):
+    with pytest.raises(ValueError, match=r".+"):
+        values.decode(text)
+    with pytest.raises(Wrong, match="答案传不过来"):
+        values.Proxy(lambda arguments: text)(1)
+
+
+def test_an_answer_is_called_by_name():
+    space = {"double": lambda x: 2 * x, "stub": lambda x: ..., "fails": lambda x: 1 / 0}
+    ask = {name: (lambda arguments, name=name: values.answer(name, arguments, space)) for name in [*space, "missing"]}
+    assert values.Proxy(ask["double"])(np.ones(2)).tolist() == [2, 2]
+    with pytest.raises(Wrong, match="ZeroDivisionError"):
+        values.Proxy(ask["fails"])(1)
+    for name in ("stub", "missing"):
+        assert json.loads(ask[name](values.encode([[1], {}]))) == ["unanswered"]
