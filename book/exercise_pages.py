@@ -16,12 +16,14 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+import yaml
 
 from d2lutils.exercises import CHAPTERS, chapter, find
 from d2lutils.exercises.registry import KINDS
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES, BUILD = ROOT / "book" / "exercises", ROOT / "build"
+LINK = re.compile(r"\]\(([a-z0-9-]+\.ipynb)\)")
 HEADING = re.compile(r"(?m)^## ([a-z0-9-]+-\d+)$")
 
 
@@ -38,7 +40,7 @@ def _heading(id):
     exercise = find(id)
     stars = "★" * exercise.stars + "☆" * (3 - exercise.stars)
     facts = f"{chapter(exercise.chapter).title} · {id} · {KINDS[exercise.kind]} · {stars} · 约 {exercise.minutes} 分钟"
-    return f'## {exercise.number}　{exercise.title}\n\n<a id="{id}"></a>*{facts}*'
+    return f'## {exercise.number}　{exercise.title}\n\n<a id="{id}"></a><small>{facts}</small>'
 
 
 def is_tagged(cell, tag):
@@ -65,9 +67,13 @@ def page(name):
 
 
 def student(name):
-    """Stubs as they are, no solutions."""
+    """Stubs as they are, no solutions; links to chapters lead to the repository, since the file travels alone."""
     notebook = read(name)
     notebook.cells = [cell for cell in notebook.cells if not is_tagged(cell, "solution")]
+    repository = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = LINK.sub(rf"]({repository['url']}/blob/{repository['branch']}/notebooks/\1)", cell.source)
     return notebook
 
 
@@ -78,7 +84,7 @@ def complete(name):
         if is_tagged(cell, "stub"):
             place = len(cells)
         elif is_tagged(cell, "solution") and cell.cell_type == "code":
-            cells[place] = cell
+            cells[place] = nbformat.v4.new_code_cell(cell.source)
             continue
         cells.append(cell)
     notebook.cells = cells
@@ -100,7 +106,7 @@ def solutions(name):
 
 def write(kind, name):
     """Write one notebook and return its path; the complete one is executed."""
-    from notebooks import finish
+    from notebooks import QUIET, finish
 
     notebook = finish({"student": student, "solutions": complete}[kind](name))
     path = BUILD / kind / f"{name}-exercises.ipynb"
@@ -110,7 +116,7 @@ def write(kind, name):
 
         with tempfile.TemporaryDirectory() as folder:
             os.environ["D2LUTILS_PROGRESS"] = str(Path(folder, "progress.json"))
-            NotebookClient(notebook, timeout=300).execute()
+            NotebookClient(notebook, timeout=300, extra_arguments=QUIET).execute()
     part = path.with_suffix(".part")
     nbformat.write(notebook, part)
     part.replace(path)

@@ -32,6 +32,7 @@ from d2lutils import __version__
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS, NOTEBOOKS = ROOT / "book" / "chapters", ROOT / "notebooks"
 EXERCISES = "-exercises"  # the page of a chapter's exercises is NAME-exercises
+QUIET = ["--IPKernelApp.log_level=ERROR"]  # of kernels, which warn of every new release's concerns
 WIDTH = 86  # columns of code that fit the page
 IMAGES = ("image/svg+xml", "image/png", "image/jpeg")
 NAMELESS = re.compile(r"""!\[\s*\]\(|<img(?![^>]*\balt=["'][^"'])""")  # pictures in prose without alternative text
@@ -125,6 +126,7 @@ def execute(name, output=None, fast=False):
             parameters={"fast": True} if fast else {},
             cwd=NOTEBOOKS,
             progress_bar=sys.stderr.isatty(),
+            extra_arguments=QUIET,
         )
         executed = nbformat.read(done, as_version=4)
     _take_outputs(notebook, executed)

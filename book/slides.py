@@ -27,47 +27,48 @@ LONG = 24  # lines of code that fit a slide
 
 def arrange(notebook):
     """The cells of a chapter as slides, one section of the chapter after another; its settings stay behind."""
-    cells, begun, bare = [], False, False
+    cells, section, begun, bare = [], "", False, False
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cells += (made := _prose(cell.source))
-            begun = begun or bool(re.search(r"(?m)^## ", cell.source))
-            last = [c.source for c in made if c.metadata.slideshow["slide_type"] != "notes"][-1:]
-            bare = any(text.startswith("#") and "\n" not in text for text in last)
+            for kind, text in _prose(cell.source):
+                if kind == "subslide" and not text.startswith("#"):
+                    text = f"###### {section}\n\n{text}"
+                cells.append(_slide(text, kind))
+                if text.startswith(("# ", "## ", "### ")):
+                    section = text.splitlines()[0].lstrip("# ")
+                    begun = begun or text.startswith("## ")
+                bare = "\n" not in text if kind != "notes" else bare
         elif begun:
-            cells.append(_code(cell, "-" if bare else "subslide"))
+            if not bare:
+                cells.append(_slide(f"###### {section}", "subslide"))
+            cells.append(_code(cell))
             bare = False
     return nbformat.v4.new_notebook(cells=cells, metadata=notebook.metadata)
 
 
 def _prose(text):
-    """A markdown cell as slides: each heading begins one, its equations and tables follow, its sentences are notes."""
-    cells = []
+    """Pairs (kind, text): a heading begins a slide, equations, lists and tables follow it, sentences are notes."""
     for part in re.split(r"(?m)^(?=#{1,3} )", text):
-        if not part.strip():
-            continue
         heading = re.match(r"(#{1,3}) .*", part)
         rest = part[heading.end() :] if heading else part
         shown = SHOWN.findall(rest)
         if heading:
-            kind = "slide" if len(heading[1]) < 3 else "subslide"
-            cells.append(_slide("\n\n".join([heading[0], *shown]), kind))
+            yield "slide" if len(heading[1]) < 3 else "subslide", "\n\n".join([heading[0], *shown])
         elif shown:
-            cells.append(_slide("\n\n".join(shown), "subslide"))
+            yield "subslide", "\n\n".join(shown)
         if rest.strip():
-            cells.append(_slide(rest.strip(), "notes"))
-    return cells
+            yield "notes", rest.strip()
 
 
 def _slide(text, kind):
     return nbformat.v4.new_markdown_cell(text, metadata={"slideshow": {"slide_type": kind}})
 
 
-def _code(cell, kind):
+def _code(cell):
     """A code cell; without its source where the page hides it or it is too long to read from afar."""
     cell = nbformat.from_dict(cell)
     hidden = "hide-input" in cell.metadata.get("tags", ()) or (cell.outputs and cell.source.count("\n") >= LONG)
-    cell.metadata = nbformat.from_dict({"slideshow": {"slide_type": kind}, "tags": ["no-input"] if hidden else []})
+    cell.metadata = nbformat.from_dict({"slideshow": {"slide_type": "-"}, "tags": ["no-input"] if hidden else []})
     return cell
 
 

@@ -109,12 +109,12 @@ def grade(args):
     from .grading import Limits, grade_folder, load_rows, sandbox, write_csv, write_html
 
     out = Path(args.out or Path(args.folder, "grades"))
-    if not args.no_sandbox and not args.scheduler and sandbox.strongest() == sandbox.NONE:
+    if not args.scheduler and not sandbox.works(args.sandbox):
         raise ValueError(
-            "this system offers no way to cut a submission off from the network; on Linux install bubblewrap "
-            "(apt install bubblewrap), or trust the submissions and give --no-sandbox"
+            f"{args.sandbox} does not work here; install bubblewrap (apt install bubblewrap), or choose a weaker "
+            "--sandbox: unshare cuts off network and processes, not files; none trusts the submissions"
         )
-    limits = Limits(args.call_seconds, args.seconds, int(args.memory * 2**30), "none" if args.no_sandbox else "auto")
+    limits = Limits(args.call_seconds, args.seconds, int(args.memory * 2**30), args.sandbox)
     stopped = False
     try:
         grade_folder(args.folder, out, limits, args.workers, args.scheduler, args.again)
@@ -219,7 +219,9 @@ def _parser():
     marks.add_argument("--seconds", type=_amount, default=120, help="limit of a notebook (default: 120)")
     marks.add_argument("--memory", type=_amount, default=4, help="limit of a notebook in GiB (default: 4)")
     marks.add_argument("--again", action="store_true", help="forget earlier marks")
-    marks.add_argument("--no-sandbox", action="store_true", help="trust the submissions: no isolation but the limits")
+    marks.add_argument(
+        "--sandbox", choices=("bubblewrap", "unshare", "none"), default="bubblewrap", help="default: bubblewrap"
+    )
     marks.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster that shares the work")
     marks.set_defaults(run=grade)
     return parser

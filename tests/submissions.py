@@ -3,6 +3,7 @@
 import json
 
 import exercise_pages
+from conftest import ROOT
 
 CHECKED = [f"rnn-{number}" for number in range(1, 7)]
 ALL, NONE = dict.fromkeys(CHECKED, "passed"), dict.fromkeys(CHECKED, "unanswered")
@@ -20,15 +21,27 @@ TRICKS = {
     "writes into the book": "import d2lutils\nopen(d2lutils.__file__, 'a').write('#')",
     "uses the network": "import socket\nsocket.create_connection(('127.0.0.1', {port}), 2).send(b'x')",
     "looks at the others": "import pathlib\nassert list(pathlib.Path({folder!r}).rglob('*.ipynb'))",
-    "starts many processes": "import os, time\nfor _ in range(500):\n    if os.fork() == 0: time.sleep(900)",
+    "looks for sockets": "import glob\nassert len(glob.glob('/tmp/tmp*')) > 1",
+    "looks for the solutions": "import glob\nassert glob.glob({root!r} + '/book/**', recursive=True)",
+    "looks for secrets": "import os\nassert os.environ['CLASS_SECRET']",
+    "unmounts": "import os\nassert os.system('mount -o remount,rw,bind / || umount {folder}') == 0",
     "talks to its standard output": "import os\nos.write(1, b'{{}}')\nos.write(2, b'x')",
 }
 FAILING = {
+    "starts many processes": ("import os, time\nfor _ in range(500):\n    if os.fork() == 0: time.sleep(900)", LOST),
+    "fills memory with its children": (
+        "import os, time\nfor _ in range(9):\n    if os.fork() == 0:\n        hoard = b'x' * (500 << 20)\n"
+        "        time.sleep(900)\ntime.sleep(3)",
+        LOST,
+    ),
     "exits": ("import os\nos._exit(3)", LOST),
     "cannot be interrupted": ("import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass", LOST),
     "kills its kernel": ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", LOST),
 }
 CHEATS = {
+    "imports the reference": "from d2lutils.exercises import rnn\nrnn_forward = rnn._forward",
+    "speaks in broken tongues": "def one_hot_steps(X, V):\n"
+    "    raise ValueError('\\ud800 x\\u2028y\\x85z' + 'A' * 10**6)",
     "replaces the check": "import d2lutils.exercises as e\ne.examine = lambda *a, **k: e.Result('passed')",
     "replaces the messenger": "from d2lutils.grading import values\nvalues.answer = lambda *a: '[\"value\", 1]'",
     "replaces NumPy's eyes": "import numpy as np\nnp.allclose = np.isclose = lambda *a, **k: True",
@@ -42,12 +55,8 @@ BROKEN = {"empty": "", "no JSON": "{", "a list": "[]", "no notebook": '{"cells":
 
 
 def notebook(*cells):
-    """The text of a notebook; a cell is its source or (source, tag)."""
-    pairs = [cell if isinstance(cell, tuple) else (cell, None) for cell in cells]
-    made = [
-        {"cell_type": "code", "source": text, "metadata": {"tags": [tag]} if tag else {}, "outputs": []}
-        for text, tag in pairs
-    ]
+    """The text of a notebook of these code cells."""
+    made = [{"cell_type": "code", "source": text, "metadata": {}, "outputs": []} for text in cells]
     return json.dumps({"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
 
 
@@ -63,7 +72,7 @@ def parts(solved=True):
 def submissions(count, folder, port):
     """``count`` triples (name, text, what results it should get), every kind in turn."""
     right = parts()
-    made = [(kind, notebook(right[0], trick.format(folder=str(folder), port=port), *right[1:]), ALL)
+    made = [(kind, notebook(right[0], trick.format(folder=str(folder), port=port, root=str(ROOT)), *right[1:]), ALL)
             for kind, trick in TRICKS.items()]  # fmt: skip
     made += [(kind, notebook(trick, *right), result) for kind, (trick, result) in FAILING.items()]
     stubs = parts(solved=False)
@@ -71,10 +80,10 @@ def submissions(count, folder, port):
     made += [(kind, text, {}) for kind, text in BROKEN.items()]
     made += [
         ("stubs", notebook(*stubs), NONE),
-        ("solutions that came with it", notebook(*stubs, *((c, "solution") for c in right[1::2])), NONE),
         ("no exercises", notebook("print(1)"), {}),
         ("one wrong", notebook(*right, "def one_hot_steps(X, V):\n    return X"), {**ALL, "rnn-1": "wrong"}),
         ("=SUM(1)", notebook(*right), ALL),
+        ("\u2028 \x85", notebook(*right), ALL),
         ("李雷 的/练习", notebook(*right), ALL),
     ]
     cheap = (

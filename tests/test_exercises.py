@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import exercise_pages
+import nbformat
 import pytest
 
 from d2lutils.exercises import CHAPTERS, check, examine, exercises, find, progress
@@ -168,3 +169,33 @@ def test_a_progress_file_that_cannot_be_written_costs_a_sentence(tmp_path, monke
     out = capsys.readouterr().out
     assert "✓ rnn-1 通过" in out
     assert "没有记下来" in out
+
+
+def test_the_students_notebook_keeps_the_stubs_and_no_solution():
+    made = exercise_pages.student("rnn")
+    text = "\n".join(cell.source for cell in made.cells)
+    found, stubs = exercise_pages.solutions("rnn")
+    assert all(stub in text for stub in stubs.values())
+    assert not any(solution.strip() in text for solution in found.values())
+    assert "参考答案" not in text
+    assert "## 1　按时间步排好的独热编码" in text
+    assert "循环神经网络 · rnn-1 · 编程 · ★☆☆ · 约 8 分钟" in text
+
+
+def test_the_books_page_folds_solutions_as_text():
+    made = exercise_pages.page("rnn")
+    folded = [cell.source for cell in made.cells if cell.source.startswith('<details class="solution">')]
+    assert len(folded) == len(exercises("rnn"))
+    assert all(text.rstrip().endswith("</details>") for text in folded)
+    code = "\n".join(cell.source for cell in made.cells if cell.cell_type == "code")
+    assert not any(solution.strip() in code for solution in exercise_pages.solutions("rnn")[0].values())
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_the_complete_notebook_passes_every_check(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(exercise_pages, "ROOT", tmp_path)
+    monkeypatch.setattr(exercise_pages, "BUILD", tmp_path / "build")
+    notebook = nbformat.read(exercise_pages.write("solutions", name), as_version=4)
+    said = [o.text for c in notebook.cells if "check(" in c.source for o in c.get("outputs", ()) if "text" in o]
+    assert all(text.startswith("✓ ") for text in said)
+    assert len(said) == sum(e.examiner is not None for e in exercises(name))

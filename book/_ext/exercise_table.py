@@ -15,7 +15,8 @@ class ExerciseTable(SphinxDirective):
         chapters = [chapter(name) for name in CHAPTERS]
         every = [item for each in chapters for item in each.exercises]
         checked = sum(item.examiner is not None for item in every)
-        counted = f"{len(chapters)} 章，{len(every)} 道题，其中 {checked} 道自动检查，一共约 {sum(e.minutes for e in every) / 60:.0f} 小时。"
+        hours = sum(item.minutes for item in every) / 60
+        counted = f"{len(chapters)} 章，{len(every)} 道题，其中 {checked} 道自动检查，一共约 {hours:.0f} 小时。"
         made = [nodes.paragraph(text=counted)]
         for each in chapters:
             made.append(nodes.rubric(text=each.title))

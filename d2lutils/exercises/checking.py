@@ -1,5 +1,7 @@
 """What the reader passed, kept in a local file; ``check`` and ``progress`` are all that a reader calls."""
 
+import contextlib
+import html
 import json
 import os
 from collections import Counter
@@ -26,8 +28,8 @@ def check(id, answer=..., prediction=None):
         return print(f"✗ {error}")
     if exercise.kind == "question":
         return print(f"○ {id}：这一题写在纸上，没有自动检查；写完再展开参考答案。")
-    if exercise.predictions and prediction is None:
-        prediction = ...
+    if exercise.predictions and prediction is None and answer is not ...:
+        return print(f'○ {id} 还没有作答：先写下预测，再写 check("{id}", {exercise.name}, prediction)。')
     result = examine(exercise, answer, prediction)
     if result.status == "passed":
         _wrong_tries.pop(id, None)
@@ -35,7 +37,7 @@ def check(id, answer=..., prediction=None):
         return print(f"✓ {id} 通过。{result.message}")
     if result.status == "unanswered":
         what = "先写下预测，再把 ... 换成你的程序" if exercise.predictions else "把 ... 换成你的程序"
-        return print(f"○ {id} 还没有作答：{what}，再运行这一格。")
+        return print(f"○ {id} 还没有作答：{result.message or f'{what}，再运行这一格。'}")
     _wrong_tries[id] += 1
     lines = [f"✗ {id} 不对：{result.message}", f"  提示：{result.hint}" if result.hint else ""]
     if _wrong_tries[id] > 1 and exercise.stronger:
@@ -44,9 +46,10 @@ def check(id, answer=..., prediction=None):
 
 
 def _path():
-    """The file: ``D2LUTILS_PROGRESS`` or ``progress.json`` in the user's data folder."""
+    """The file: ``D2LUTILS_PROGRESS`` (a folder gets ``progress.json``) or one in the user's data folder."""
     if own := os.environ.get("D2LUTILS_PROGRESS"):
-        return Path(own).expanduser()
+        path = Path(os.path.expanduser(own))
+        return path / "progress.json" if path.is_dir() else path
     from platformdirs import user_data_path
 
     return user_data_path("d2lutils", appauthor=False) / "progress.json"
@@ -60,9 +63,10 @@ def _passed():
         return {str(id): str(day) for id, day in found.items()}
     except OSError:  # not there yet, or in a folder that cannot be read
         return {}
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         aside = path.with_suffix(".broken")
-        path.replace(aside)
+        with contextlib.suppress(OSError):
+            path.replace(aside)
         print(f"进度文件读不懂，已改名为 {aside}，从头记起。")
         return {}
 
@@ -104,11 +108,10 @@ class Progress:
         return f"<table><tbody>{rows}</tbody></table><p>{self._total()}</p>"
 
     def _box(self, exercise):
-        done = exercise.id in self.passed
-        tip = f"{exercise.id} {exercise.title}（{KINDS[exercise.kind]}）" + (
-            f"，{self.passed[exercise.id]}" if done else ""
-        )
-        return f"<span title='{tip}' style='color:{'#007a55' if done else '#767676'}'>{'■' if done else '□'}</span> "
+        day = self.passed.get(exercise.id)
+        tip = f"{exercise.id} {exercise.title}（{KINDS[exercise.kind]}）{day or ''}"
+        color, box = ("#007a55", "■") if day else ("#767676", "□")
+        return f'<span title="{html.escape(tip)}" style="color:{color}">{box}</span> '
 
     def _count(self, checks):
         return f"{sum(e.id in self.passed for e in checks)} / {len(checks)}"

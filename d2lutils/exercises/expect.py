@@ -5,6 +5,9 @@ import numpy as np
 __all__ = ["Wrong", "close", "equal", "items", "numbers", "that"]
 
 
+SINGLE = 2e-4  # relative tolerance of an answer computed in float32
+
+
 class Wrong(Exception):
     """An answer that is not right. ``str(wrong)`` says what is wrong, ``wrong.hint`` why it usually happens."""
 
@@ -22,9 +25,9 @@ def that(condition, message, hint=""):
 def items(got, count, hint="", what="返回值"):
     """``got`` as a list of ``count`` things; a tuple, a list or an array along its first axis will do."""
     if not isinstance(got, tuple | list | np.ndarray) or (isinstance(got, np.ndarray) and got.ndim == 0):
-        raise Wrong(f"{what}应是 {count} 样东西的列表或元组，得到 {type(got).__name__}：{_short(got)}。", hint)
+        raise Wrong(f"{_spaced(what)}应是 {count} 样东西的列表或元组，得到 {type(got).__name__}：{_short(got)}。", hint)
     if len(got) != count:
-        raise Wrong(f"{what}应有 {count} 样，得到 {len(got)} 样。", hint)
+        raise Wrong(f"{_spaced(what)}应有 {count} 样，得到 {len(got)} 样。", hint)
     return list(got)
 
 
@@ -35,11 +38,14 @@ def numbers(got, shape=None, hint="", what="返回值"):
         got: what the answer returned. shape: the wanted one, None for any. hint: of a wrong shape. what: its name.
     """
     try:
-        array = np.asarray(got, dtype=float)
+        array = np.asarray(got)
+        if array.dtype.kind not in "biufO" or np.ma.is_masked(got):
+            raise TypeError
+        array = array.astype(float)
     except (TypeError, ValueError):
-        raise Wrong(f"{what}应是数或数组，得到 {type(got).__name__}：{_short(got)}。", hint) from None
+        raise Wrong(f"{_spaced(what)}应是实数或实数的数组，得到 {type(got).__name__}：{_short(got)}。", hint) from None
     if shape is not None and array.shape != tuple(shape):
-        raise Wrong(f"{what}的形状不对：应为 {tuple(shape)}，得到 {array.shape}。", hint)
+        raise Wrong(f"{_spaced(what)}的形状不对：应为 {tuple(shape)}，得到 {array.shape}。", hint)
     return array
 
 
@@ -51,6 +57,7 @@ def close(got, expected, hint="", slips=(), what="返回值", rtol=1e-6):
         slips: pairs (value that a usual slip gives, the hint for it), looked at in turn.
     """
     array, expected = numbers(got, what=what), np.asarray(expected, dtype=float)
+    rtol = max(rtol, SINGLE) if getattr(got, "dtype", None) == np.float32 else rtol
     for value, cause in slips:
         value = np.asarray(value, dtype=float)
         if (
@@ -79,20 +86,25 @@ def _near(array, expected, rtol):
 
 def _difference(array, expected, what, rtol):
     if array.shape != expected.shape:
-        return f"{what}的形状不对：应为 {expected.shape}，得到 {array.shape}。"
+        return f"{_spaced(what)}的形状不对：应为 {expected.shape}，得到 {array.shape}。"
     bad = ~np.isclose(array, expected, rtol=0, atol=rtol * np.abs(expected).max(initial=1e-300), equal_nan=True)
     place = tuple(map(int, np.argwhere(bad)[0])) if bad.any() else ()
-    where = f"的第一个不对的数在 {list(place)}" if place else "不对"
-    return f"{what}{where}：应为 {expected[place]:.6g}，得到 {array[place]:.6g}。"
+    where = f"{_spaced(what)}不对，第一处在 {list(place)}" if place else f"{_spaced(what)}不对"
+    return f"{where}：应为 {expected[place]:.6g}，得到 {array[place]:.6g}。"
 
 
 def _first_difference(got, expected, what):
     if isinstance(got, list) and isinstance(expected, list):
         if len(got) != len(expected):
-            return f"{what}应有 {len(expected)} 项，得到 {len(got)} 项：{_short(got)}。"
+            return f"{_spaced(what)}应有 {len(expected)} 项，得到 {len(got)} 项：{_short(got)}。"
         place = next(i for i, (a, b) in enumerate(zip(got, expected, strict=True)) if a != b)
-        return f"{what}的第 {place} 项（从 0 数）应为 {_short(expected[place])}，得到 {_short(got[place])}。"
-    return f"{what}应为 {_short(expected)}，得到 {_short(got)}。"
+        return f"{_spaced(what)}的第 {place} 项（从 0 数）应为 {_short(expected[place])}，得到 {_short(got[place])}。"
+    return f"{_spaced(what)}应为 {_short(expected)}，得到 {_short(got)}。"
+
+
+def _spaced(what):
+    """A space between a Latin letter and the Chinese that follows."""
+    return f"{what} " if what[-1:].isascii() else what
 
 
 def _bare(value):

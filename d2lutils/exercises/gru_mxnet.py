@@ -31,7 +31,7 @@ def from_gluon(answer, rng):
             (place.T, "次序没有换：gluon 摞的是重置门、更新门、候选，从零实现的参数以更新门打头。"),
             (expected.T.reshape(expected.shape), "reshape 只改形状，数的次序就乱了；这里要的是转置：.T。"),
             (place.reshape(expected.shape), "reshape 只改形状，数的次序就乱了；这里要的是转置：.T。"),
-            (stacked.reshape(num_inputs, -1, 3)[..., 0], "每一份是相连的 h 行，不是隔两行取一行。"),
+            *((stacked[i::3].T, "每一份是相连的 h 行，不是隔两行取一行。") for i in range(3)),
         ]
         close(one, expected, "先沿第 0 轴切成三份，再转置，再换次序。", slips, name)
     bias = rng.normal(size=3 * num_hiddens)

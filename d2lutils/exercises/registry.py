@@ -2,8 +2,9 @@
 
 import copy
 import importlib
-import inspect
 import sys
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -123,17 +124,20 @@ def examine(exercise, answer, prediction=None, seed=None):
     """
     if answer is ... or prediction is ...:
         return Result("unanswered")
-    if prediction is not None and exercise.predictions and prediction not in exercise.predictions:
-        return Result("wrong", f"预测应是 {'、'.join(exercise.predictions)} 之一，得到 {prediction!r}。")
+    if prediction is not None and exercise.predictions and str(prediction) not in exercise.predictions:
+        choices = "、".join(f"“{choice}”" for choice in exercise.predictions)
+        return Result("unanswered", f"预测应是 {choices} 之一，得到 {prediction!r}。")
     try:
         with np.errstate(all="ignore"):
             call = answer if getattr(answer, "is_guarded", False) else guarded(answer, exercise.name)
             outcome = exercise.examiner(call, np.random.default_rng(seed))
-    except Unanswered:
-        return Result("unanswered")
+    except Unanswered as why:
+        return Result("unanswered", str(why))
     except Wrong as wrong:
         return Result("wrong", str(wrong), wrong.hint)
-    except Exception as error:  # the answer is of a kind that the examiner did not think of
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # the answer is of a kind that the examiner did not think of
         said = f"返回值的样子不对，检查它时出现 {type(error).__name__}：{error}。"
         return Result("wrong", said, "对照题目里写的返回值：几样东西、什么类型、什么形状。")
     if not exercise.predictions or prediction is None:
@@ -157,14 +161,16 @@ def guarded(answer, name):
             return _plain(answer, name)
         try:
             value = answer(*copy.deepcopy(args), **copy.deepcopy(kwargs))
-            return _plain(list(islice(value, MOST)) if inspect.isgenerator(value) else value, name)
+            return _plain(list(islice(value, MOST)) if isinstance(value, Iterator | deque | range) else value, name)
         except (Wrong, Unanswered, KeyboardInterrupt):
             raise
         except NotImplementedError:
             raise Unanswered from None
         except BaseException as error:
             said = f"{type(error).__name__}：{error}".rstrip("：")
-            raise Wrong(f"{name} 抛出了 {said}{_line(answer)}。", _advice(error)) from None
+            raise Wrong(
+                f"{name} 抛出了 {said[:200]}{_line(answer)}。", _advice(error, inside=bool(_line(answer)))
+            ) from None
 
     return call
 
@@ -180,8 +186,8 @@ def _line(answer):
     return f"（在函数的第 {found} 行）" if found else ""
 
 
-def _advice(error):
-    if isinstance(error, TypeError) and "argument" in str(error):
+def _advice(error, inside):
+    if isinstance(error, TypeError) and "argument" in str(error) and not inside:
         return "函数的参数要和题目给的一样，个数和次序都不要改。"
     if isinstance(error, (ValueError, IndexError)):
         return "把中间每个数组的 shape 打印出来，看哪一步和你想的不一样。"
@@ -195,7 +201,8 @@ def _plain(value, name):
     if value is None:
         raise Wrong(f"{name} 没有返回值（得到 None）。", "是不是忘了写 return？")
     if isinstance(value, (tuple, list)):
-        return type(value)(_plain(item, name) if item is ... or hasattr(item, "detach") else item for item in value)
+        kind = tuple if isinstance(value, tuple) else list
+        return kind(_plain(item, name) if item is ... or hasattr(item, "detach") else item for item in value)
     if hasattr(value, "detach"):
         return value.detach().cpu().numpy()
     return value.asnumpy() if hasattr(value, "asnumpy") else value

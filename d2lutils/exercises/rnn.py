@@ -25,6 +25,7 @@ def one_hot_steps(answer, rng):
     slips = [
         (np.eye(guessed)[X.T], "词典的大小由 vocab_size 给出，不要从 X 里猜：这一批里不一定有最后一个字。"),
         (np.eye(vocab_size)[X], "形状是 (批量, 时间步, 词典)。循环网络要一步一步地读，所以时间步放在最前面：先转置。"),
+        (np.eye(vocab_size)[X].reshape(right.shape), "reshape 不会交换两个轴，只是换一种断行；要转置：X.T。"),
         (right.argmax(-1), "这是序号，不是独热编码：每个序号要变成一个长为 vocab_size 的向量。"),
         (1 - right, "0 和 1 反了：只有序号所在的那一位是 1。"),
     ]
@@ -163,16 +164,16 @@ def sequence_perplexity(answer, rng):
     logp = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     nll = -np.take_along_axis(logp, labels[..., None], -1)[..., 0]
     slips = [
-        (np.exp(nll).mean(), "先平均再取 exp，次序反了：困惑度是几何平均，不是算术平均。"),
+        (np.exp(nll).mean(), "应当先平均再取 exp，你的次序反了：困惑度是 1/P 的几何平均，不是算术平均。"),
         (np.exp(nll.sum(0)).mean(), "你按时间步求了和。要除以预测的总个数（时间步 × 批量）。"),
         (np.exp(nll.sum()), "忘了除以预测的总个数。"),
     ]
     close(answer(logits, labels), np.exp(nll.mean()), "exp(负对数似然之和 / 预测的个数)。", slips, "困惑度")
-    got = numbers(answer(logits + 1000, labels), (), "困惑度是一个数。", "困惑度")
-    that(
-        np.isfinite(got), f"打分都加上 1000，困惑度不该变，得到 {got}。", "exp 溢出了：先从每个位置的打分里减去最大值。"
-    )
-    close(got, np.exp(nll.mean()), "打分加上同一个常数，softmax 不变。", [], "打分加上 1000 以后的困惑度")
+    shifted = logits + 1000 * np.arange(num_steps)[:, None, None]
+    got = numbers(answer(shifted, labels), (), "困惑度是一个数。", "困惑度")
+    said = f"每个时间步的打分各加一个常数，困惑度不该变，得到 {got}。"
+    that(np.isfinite(got) and got > 0, said, "exp 溢出了：每个位置的打分，各减去自己的最大值。")
+    close(got, np.exp(nll.mean()), "打分加上同一个常数，softmax 不变。", [], "打分加上常数以后的困惑度")
 
 
 @chapter.experiment(

@@ -59,7 +59,7 @@ def lstm_layers(answer, rng):
         ),
         (_lstm(X[:1], [layer], (1, 0, 2, 3)), "四组的次序照 PyTorch：先输入门，再遗忘门。"),
         (_lstm(X[:1], [layer], bias=0), "少了偏置 b。"),
-        (_lstm(X[:1], [layer], squash=False), "对外说之前，记忆元还要过一次 tanh：H = σ(O) · tanh(C)。"),
+        (_lstm(X[:1], [layer], squash=False), "输出以前，记忆元还要过一次 tanh：H = σ(O) · tanh(C)。"),
         (np.tanh(X[:1] @ layer[0] + layer[2])[..., :h], "只有一个 tanh，没有门。"),
     ]
     close(one, _lstm(X[:1], [layer]), "一步一步地对照公式：四组打分、C、H。", slips, "一层、一步的输出")
@@ -107,6 +107,7 @@ def pad_poems(answer, rng):
         (padded[:-1].T, hint),
         (padded[:-1][: shortest - 1], "按最短的一首截断了：要补齐到最长的，一个字也不丢。"),
         (padded, "X 比整首少一个符号：最后一个只作答案。"),
+        (np.where(padded == eos, pad, padded)[:-1], "短的诗，<eos> 也留在 X 里：先补齐，再去掉最后一行。"),
         (_padded(sequences, 0)[:-1], "空的地方要补 pad，不是 0。"),
         (_padded(sequences, pad, left=True)[:-1], "补在了前面：诗从第一步开始，空的地方补在后面。"),
     ]
@@ -308,7 +309,13 @@ def next_probs(answer, rng):
         got = numbers(answer(logits, allowed, top_p), (9,), "返回与 logits 一样长的概率。", name)
         largest = np.exp(logits - logits.max())
         short = _nucleus(bound, top_p, short=True)
+        zeroed = np.exp(np.where(allowed, logits, 0))
+        zeroed /= zeroed.sum()
         slips = [
+            (
+                _nucleus(zeroed, top_p) / _nucleus(zeroed, top_p).sum(),
+                "不许的符号，打分设成 0 还会有概率（exp(0) 是 1）；要设成负无穷。",
+            ),
             (free, "没有用 allowed：不许出现的符号，打分先设为负无穷。"),
             (free * allowed, "去掉了不许的符号，却没有重新归一：概率的和要是 1。"),
             (
@@ -325,6 +332,9 @@ def next_probs(answer, rng):
         close(got, right, "先遮住不许的，softmax，再从大到小留到够 top_p 为止，最后归一。", slips, name)
     got = numbers(answer(logits + 1000, allowed, 1.0), (9,), "", "概率")
     close(got, bound, "打分都加上 1000，概率不该变：先减去最大值，exp 才不溢出。", [], "打分加上 1000 以后的概率")
+    got = numbers(answer(np.where(allowed, logits, 2000), allowed, 1.0), (9,), "", "概率")
+    hint = "减去的最大值，要在许可的符号里找：先遮住，再求最大值。"
+    close(got, bound, hint, [], "不许的符号打分很高时，概率")
 
 
 @chapter.code(
@@ -348,10 +358,26 @@ def write_poems(answer, rng):
     )
     that(
         _asked(answer, few[:1], "五绝", second_seed)[few[0]] == others[few[0]],
-        f"同一个 seed，{few[0]!r} 两次写得不一样。",
+        f"同一个 seed，“{few[0]}”两次写得不一样。",
         "把参数 seed 传给 writer.write(…, seed=seed)，同样的输入就得到同样的诗。",
     )
     _asked(answer, few[1], "七绝", first_seed)
+    likely = np.mean([_log_prob(poem) for poem in others.values()])
+    that(likely > -6.5, f"模型给这些诗的字平均打 {likely:.1f} 奈特，像是随便拼的。", "诗要由 writer.write 写出来。")
+
+
+def _log_prob(poem):
+    """Mean log-probability of a poem's symbols under the model that comes with the book, in nats."""
+    from ..poetry import load_poem_model
+
+    writer = load_poem_model()
+    state, total, last = None, 0.0, "<bos>"
+    for token in poem:
+        logits, state = writer.step(writer.vocab[last], state)
+        logits = logits - logits.max()
+        total += logits[writer.vocab[token]] - np.log(np.exp(logits).sum())
+        last = token
+    return total / len(poem)
 
 
 def _asked(answer, firsts, form, seed):
@@ -370,12 +396,12 @@ def _asked(answer, firsts, form, seed):
     for first in firsts:
         poem = poems[first]
         that(
-            isinstance(poem, str), f"{first!r} 的值应是一首诗（字符串），得到 {type(poem).__name__}。", "值是诗的全文。"
+            isinstance(poem, str), f"“{first}”的值应是一首诗（字符串），得到 {type(poem).__name__}。", "值是诗的全文。"
         )
-        that(poem[:1] == first, f"{first!r} 这一首以 {poem[:1]!r} 开头。", "首字作 writer.write 的第一个参数。")
+        that(poem[:1] == first, f"“{first}”这一首以 “{poem[:1]}”开头。", "首字作 writer.write 的第一个参数。")
         that(
             form_of(poem) == form,
-            f"{first!r} 这一首不是{form}：{poem[:40]!r}。",
+            f"“{first}”这一首不是{form}：“{poem[:40]}”。",
             f"{form}是 {num_lines} 句、每句 {length} 字，连同标点；把 form 传给 writer.write。",
         )
     return poems

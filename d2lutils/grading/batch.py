@@ -3,10 +3,13 @@
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from contextlib import closing
+from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 
 from .. import exercises
@@ -16,26 +19,26 @@ from .worker import request
 __all__ = ["grade_folder", "grade_one", "load_rows", "rubric"]
 
 ROWS = "rows.jsonl"
-LARGEST = 20 << 20  # bytes of a notebook
+FIELDS = ("file", "key", "results", "remarks", "note", "seconds", "sandbox")
+LARGEST = 100 << 20  # bytes of a notebook
 _running = set()  # worker processes of this process
 
 
-def grade_one(text, name, limits, hidden=()):
+def grade_one(text, name, limits):
     """The unit of work, the same here and on another machine: grade one notebook in a process of its own.
 
     Args:
         text: of the notebook. name: its file name. limits: :class:`~d2lutils.grading.worker.Limits`.
-        hidden: folders that the submission must not see.
 
     Returns:
-        dict as of :func:`~d2lutils.grading.worker.examine_notebook`.
+        dict as of :func:`~d2lutils.grading.worker.examine_notebook`; ``transient`` if it is worth another try.
     """
     command = [sys.executable, "-m", "d2lutils.grading.worker"]
     pipe, quiet = subprocess.PIPE, subprocess.DEVNULL
     process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=quiet, text=True, start_new_session=True)
     _running.add(process)
     try:
-        out, _ = process.communicate(request(text, name, limits, hidden), timeout=2 * limits.seconds + 120)
+        out, _ = process.communicate(request(text, name, limits), timeout=2 * limits.seconds + 120)
         return json.loads(out)
     except subprocess.TimeoutExpired:
         return _nothing("评分的进程超时")
@@ -56,25 +59,32 @@ def grade_folder(folder, out, limits, workers=None, scheduler=None, again=False)
 
     Returns:
         list of rows (dicts) by file name. What was done before an interruption stays in ``out``.
+
+    Raises:
+        ValueError: the folder is none or holds no notebook, or another grader works in ``out``.
     """
     folder, out = Path(folder), Path(out)
     if not folder.is_dir():
-        raise ValueError(f"there is no folder {folder}; give the folder that holds the submitted notebooks")
-    paths = sorted(p for p in folder.rglob("*.ipynb") if _counts(p, folder, out))
+        raise ValueError(f"{folder} is not a folder; give the folder that holds the submitted notebooks")
+    paths = {_name(path, folder): path for path in sorted(folder.rglob("*.ipynb")) if _counts(path, folder, out)}
     if not paths:
         raise ValueError(f"there is no notebook (.ipynb) below {folder}")
     out.mkdir(parents=True, exist_ok=True)
-    rows = {} if again else load_rows(out)
-    todo = [path for path in paths if (name := _name(path, folder)) not in rows or rows[name]["key"] != _key(path)]
-    rows = {name: rows[name] for path in paths if path not in set(todo) and (name := _name(path, folder))}
-    with (out / ROWS).open("w", encoding="utf-8") as kept, progress_bar(len(todo), "notebook") as bar:
-        kept.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows.values())
-        kept.flush()
-        with closing(_outcomes(todo, limits, [folder.resolve(), out.resolve()], workers, scheduler)) as outcomes:
-            for path, outcome in outcomes:
-                row = {"file": _name(path, folder), "key": _key(path), **outcome}
-                rows[row["file"]] = row
-                kept.write(json.dumps(row, ensure_ascii=False) + "\n")
+    with _alone(out):
+        keys = {name: _key(path, limits) for name, path in paths.items()}
+        known = {} if again else load_rows(out)
+        rows = {name: known[name] for name in paths if name in known and known[name]["key"] == keys[name]}
+        todo = {name: path for name, path in paths.items() if name not in rows}
+        _keep(out, rows)
+        with (
+            (out / ROWS).open("a", encoding="utf-8") as kept,
+            progress_bar(len(todo), "notebook") as bar,
+            closing(_outcomes(todo, limits, workers, scheduler)) as outcomes,
+        ):
+            for name, outcome in outcomes:
+                key = "" if outcome.pop("transient", False) else keys[name]
+                rows[name] = {"file": name, "key": key, **outcome}
+                kept.write(json.dumps(rows[name]) + "\n")
                 kept.flush()
                 bar.update()
     return [rows[name] for name in sorted(rows)]
@@ -82,58 +92,77 @@ def grade_folder(folder, out, limits, workers=None, scheduler=None, again=False)
 
 def load_rows(out):
     """Rows by file name; a line cut off by a crash is left out."""
-    rows = {}
-    path = Path(out, ROWS)
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+    rows, path = {}, Path(out, ROWS)
+    for line in path.read_bytes().split(b"\n") if path.exists() else ():
         try:
             row = json.loads(line)
-            rows[row["file"]] = row
-        except (ValueError, KeyError, TypeError):
+            rows[row["file"]] = {field: row[field] for field in FIELDS}
+        except (ValueError, KeyError, TypeError, RecursionError):
             continue
     return rows
 
 
+def _keep(out, rows):
+    """Write the rows that stay, in one step."""
+    part = out / f"{ROWS}.part"
+    part.write_text("".join(json.dumps(row) + "\n" for row in rows.values()), encoding="utf-8")
+    part.replace(out / ROWS)
+
+
+@contextmanager
+def _alone(out):
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(out / ".lock", timeout=0):
+            yield
+    except Timeout:
+        raise ValueError(f"another grader is at work in {out}; wait for it or give another --out") from None
+
+
+@cache
 def rubric():
     """sha256 over the modules of the checks: other checks, other marks."""
     files = sorted(Path(exercises.__file__).parent.glob("*.py"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
-def _outcomes(paths, limits, hidden, workers, scheduler):
-    """Pairs (path, outcome) as they come."""
-
-    def work(path):
-        return grade_one(_text(path), path.name, limits, hidden)
-
+def _outcomes(paths, limits, workers, scheduler):
+    """Pairs (name, outcome) as they come."""
     if scheduler:
-        yield from _on_dask(paths, limits, hidden, scheduler)
+        yield from _on_dask(paths, limits, scheduler)
         return
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        waiting = {pool.submit(work, path): path for path in paths}
+        waiting = {pool.submit(lambda path: grade_one(_text(path), path.name, limits), p): n for n, p in paths.items()}
         try:
             while waiting:
                 for done in wait(waiting, return_when=FIRST_COMPLETED).done:
                     yield waiting.pop(done), done.result()
         finally:
+            if waiting and threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave workers behind
             pool.shutdown(wait=False, cancel_futures=True)
             for process in list(_running):
                 _end(process)
 
 
-def _on_dask(paths, limits, hidden, scheduler):
+def _on_dask(paths, limits, scheduler):
     """The same unit of work on a Dask cluster; every machine of it needs this version of d2lutils."""
     from dask.distributed import Client, as_completed
 
     with Client(scheduler) as client:
-        waiting = {client.submit(grade_one, _text(p), p.name, limits, hidden, pure=False): p for p in paths}
+        waiting = {client.submit(grade_one, _text(p), p.name, limits, pure=False): name for name, p in paths.items()}
         for done in as_completed(list(waiting)):
             failed = done.status != "finished"
             yield waiting[done], _nothing(f"机器出错：{done.exception()}") if failed else done.result()
 
 
 def _counts(path, folder, out):
+    """A submission: a file, not hidden, not a link to somebody else's, not our own result."""
     inside = path.relative_to(folder).parts
-    return path.is_file() and out not in path.parents and not any(part.startswith(".") for part in inside)
+    ours = out.resolve() != folder.resolve() and out.resolve() in path.resolve().parents
+    ours = ours and folder.resolve() in out.resolve().parents
+    return path.is_file() and not path.is_symlink() and not ours and not any(part.startswith(".") for part in inside)
 
 
 def _name(path, folder):
@@ -141,7 +170,7 @@ def _name(path, folder):
 
 
 def _text(path):
-    """A notebook's text; what cannot be read or is too large is graded as no notebook."""
+    """A notebook's text; what cannot be read is graded as no notebook."""
     try:
         if path.stat().st_size > LARGEST:
             return f"larger than {LARGEST >> 20} MiB"
@@ -150,12 +179,13 @@ def _text(path):
         return str(error)
 
 
-def _key(path):
-    return hashlib.sha256(f"{rubric()}\0{_text(path)}".encode(errors="replace")).hexdigest()
+def _key(path, limits):
+    """What a mark depends on: the notebook, the checks, the limits."""
+    return hashlib.sha256(f"{rubric()}\0{limits}\0{_text(path)}".encode(errors="replace")).hexdigest()
 
 
 def _nothing(note):
-    return {"results": {}, "hints": {}, "note": note, "seconds": 0.0, "sandbox": ""}
+    return {"results": {}, "remarks": {}, "note": note, "seconds": 0.0, "sandbox": "", "transient": True}
 
 
 def _end(process):

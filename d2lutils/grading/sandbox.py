@@ -1,4 +1,8 @@
-"""What the operating system offers to shut a submission in: no network, no other processes, no files but its own."""
+"""What the operating system offers to shut a submission in.
+
+"bubblewrap": no network, no other processes; of the files only the interpreter and d2lutils without the exercises'
+checks, read-only, and 256 MiB of its own. "unshare": no network, no other processes, but the teacher's files. "none".
+"""
 
 import shutil
 import subprocess
@@ -7,46 +11,76 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-__all__ = ["NONE", "command", "strongest"]
+from .. import exercises
+from ..data.manifest import bundled_dir
 
-NONE = "none"
+__all__ = ["KINDS", "command", "works"]
+
+KINDS = ("bubblewrap", "unshare", "none")
+HOME = "/student"
+SIZE = str(256 << 20)  # bytes that a submission may write
+SYSTEM = (
+    "/usr",
+    "/lib",
+    "/lib64",
+    "/lib32",
+    "/bin",
+    "/sbin",
+    "/etc/ld.so.cache",
+    "/etc/alternatives",
+    "/etc/localtime",
+)
 
 
-def command(kind, folder, hidden=()):
-    """The words that go before a command so that it runs shut in.
+def command(kind, folder, environment=()):
+    """The words that go before a command so that it runs shut in, with nothing of this process's environment.
 
     Args:
-        kind: of :func:`strongest`. folder: the one place that stays writable. hidden: folders that it must not see.
+        kind: one of ``KINDS``. folder: for the sockets; without bubblewrap also the home. environment: pairs.
     """
-    if kind == "bubblewrap":
-        words = ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
-        for each in hidden:
-            words += ["--tmpfs", str(each)]
-        return [
-            *words,
-            "--bind",
-            str(folder),
-            str(folder),
-            "--unshare-all",
-            "--die-with-parent",
-            "--chdir",
-            str(folder),
-        ]
-    if kind == "unshare":
-        return ["unshare", "--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child"]
-    return []
+    home = HOME if kind == "bubblewrap" else str(folder)
+    own = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": home, "TMPDIR": home, "IPYTHONDIR": home}
+    words = {"bubblewrap": _bubblewrap, "unshare": _unshare, "none": lambda folder: []}[kind](folder)
+    return [*words, "env", "-i", *(f"{name}={value}" for name, value in {**own, **dict(environment)}.items())]
+
+
+def _bubblewrap(folder):
+    words = ["bwrap", "--unshare-all", "--cap-drop", "ALL", "--die-with-parent", "--new-session"]
+    for path in (*SYSTEM, sys.base_prefix, sys.prefix, Path(exercises.__file__).parents[1], bundled_dir()):
+        words += ["--ro-bind-try", str(path), str(path)]
+    package = Path(exercises.__file__).parent
+    for name in exercises.CHAPTERS:  # the checks hold their own answers
+        words += ["--ro-bind", "/dev/null", str(package / f"{name.replace('-', '_')}.py")]
+    if (package / "__pycache__").is_dir():
+        words += ["--tmpfs", str(package / "__pycache__")]
+    words += [
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+        "--size",
+        SIZE,
+        "--tmpfs",
+        "/dev/shm",
+        "--size",
+        SIZE,
+        "--tmpfs",
+        HOME,
+    ]
+    return [*words, "--bind", str(folder), str(folder), "--chdir", HOME]
+
+
+def _unshare(folder):
+    return ["unshare", "--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child"]
 
 
 @cache
-def strongest():
-    """ "bubblewrap" (network, processes and files), "unshare" (network and processes only) or "none"."""
+def works(kind):
+    """Whether this machine can shut a process in like that."""
+    if kind == "none":
+        return True
     if sys.platform != "linux":
-        return NONE
+        return False
     with tempfile.TemporaryDirectory() as folder:
-        for kind in ("bubblewrap", "unshare"):
-            words = command(kind, folder)
-            if shutil.which(words[0]):
-                done = subprocess.run([*words, "true"], capture_output=True, cwd=Path(folder))
-                if done.returncode == 0:
-                    return kind
-    return NONE
+        words = [*command(kind, folder), sys.executable, "-c", "import d2lutils"]
+        return bool(shutil.which(words[0])) and subprocess.run(words, capture_output=True).returncode == 0

@@ -42,8 +42,10 @@ def decode(text):
 def answer(name, arguments, space):
     """In the submission's process: call (or read) ``space[name]`` and encode what comes of it."""
     args, kwargs = decode(arguments)
+    if name not in space:
+        return encode(["unanswered", f"没有找到 {name}：那一格没有跑通，或者改了名字。"])
     try:
-        return encode(["value", guarded(space.get(name, ...), name)(*args, **kwargs)])
+        return encode(["value", guarded(space[name], name)(*args, **kwargs)])
     except Wrong as wrong:
         return encode(["wrong", str(wrong), wrong.hint])
     except Unanswered:
@@ -64,13 +66,15 @@ class Proxy:
         except ValueError as error:
             raise Wrong(f"答案传不过来（{error}）。") from None
         if kind == "unanswered":
-            raise Unanswered
+            raise Unanswered(*map(str, rest[:1]))
         if kind == "wrong":
             raise Wrong(*map(str, rest[:2]))
         return rest[0]
 
 
 def _pack(value):
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        value = value.tolist()
     if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in KINDS:
         if value.nbytes > LARGEST:
             return {"other": ["ndarray", f"形状为 {value.shape} 的数组，太大了"]}

@@ -6,7 +6,9 @@ not even listened to.
 """
 
 import ast
+import contextlib
 import json
+import os
 import re
 import signal
 import subprocess
@@ -18,14 +20,19 @@ from pathlib import Path
 from queue import Empty
 
 from .. import exercises
+from ..exercises.expect import Wrong
+from ..exercises.registry import Unanswered
 from . import sandbox
 from .values import Proxy
 
 __all__ = ["Limits", "examine_notebook", "main"]
 
+TOOLS = re.compile(r"\b(check|progress)\(")
 CALLED = re.compile(r"""\bcheck\(\s*["']([a-z0-9-]+-\d+)["']""")
+MOST_PROCESSES = 64
 LARGEST_ANSWER = 32 << 20  # bytes of a reply
-SETUP = ("setup", "solution", "injected-parameters")  # cells that are not the student's
+REMARK = 400  # characters of a remark that are kept
+SETUP = ("setup", "injected-parameters")  # cells that are not the student's
 
 
 @dataclass(frozen=True)
@@ -34,13 +41,13 @@ class Limits:
 
     Attributes:
         call_seconds: of a cell or of one call of an answer. seconds: in all. memory: bytes of address space.
-        sandbox: "auto" takes the strongest that the machine has and refuses to run without one; "none" does without.
+        sandbox: kind of :mod:`~d2lutils.grading.sandbox`.
     """
 
     call_seconds: float = 20
     seconds: float = 120
     memory: int = 4 << 30
-    sandbox: str = "auto"
+    sandbox: str = "bubblewrap"
 
 
 class Gone(BaseException):
@@ -51,36 +58,33 @@ class Student:
     """A kernel that runs a submission's cells and answers calls.
 
     Args:
-        limits: :class:`Limits`. kind: of sandbox. folder: where it may write. hidden: folders that it must not see.
+        limits: :class:`Limits`. folder: for its sockets.
     """
 
-    def __init__(self, limits, kind, folder, hidden=()):
+    def __init__(self, limits, folder):
         from jupyter_client import KernelManager
 
-        self.limits, self.end = limits, time.monotonic() + limits.seconds
+        self.limits, self.folder, self.end = limits, folder, time.monotonic() + limits.seconds
         self.manager = KernelManager(transport="ipc", ip=str(Path(folder, "socket")), cache_ports=False)
         self.manager.connection_file = str(Path(folder, "connection.json"))
-        words = [*sandbox.command(kind, folder, hidden), sys.executable]
-        self.manager.kernel_spec.argv = [
-            *words,
-            "-m",
-            "d2lutils.grading.kernel",
-            str(limits.memory),
-            "{connection_file}",
-        ]
+        words = sandbox.command(limits.sandbox, folder, {"TQDM_DISABLE": "1"})
+        kernel = [sys.executable, "-m", "d2lutils.grading.kernel", str(limits.memory), "{connection_file}"]
+        self.manager.kernel_spec.argv = [*words, *kernel]
         self.manager.kernel_spec.interrupt_mode = "message"  # a signal would end the sandbox around it
-        self.manager.kernel_spec.env = {"HOME": folder, "TMPDIR": folder, "IPYTHONDIR": folder, "TQDM_DISABLE": "1",
-                                        "D2LUTILS_PROGRESS": str(Path(folder, "progress.json"))}  # fmt: skip
 
     def __enter__(self):
         import zmq
 
         quiet = subprocess.DEVNULL
-        self.manager.start_kernel(cwd=self.manager.kernel_spec.env["HOME"], stdin=quiet, stdout=quiet, stderr=quiet)
+        self.manager.start_kernel(cwd=self.folder, stdin=quiet, stdout=quiet, stderr=quiet)
         self.manager.context.setsockopt(zmq.MAXMSGSIZE, LARGEST_ANSWER)
         self.client = self.manager.blocking_client()
         self.client.shell_channel.start()
-        self.run("0", seconds=60)  # until it answers
+        try:
+            self.run("0", seconds=60)
+        except (TimeoutError, Gone) as error:
+            self.__exit__()
+            raise Gone(f"隔离的进程没有起来（{error}）") from None
         return self
 
     def __exit__(self, *_):
@@ -102,15 +106,32 @@ class Student:
 
     def _reply(self, asked, stop):
         while (left := stop - time.monotonic()) > 0:
+            self._watch()
             try:
                 message = self.client.shell_channel.get_msg(timeout=min(left, 0.5))
             except Empty:
-                if not self.manager.is_alive():
-                    raise Gone("进程死了（内存用完，或者自己退出）") from None
                 continue
             if message["parent_header"].get("msg_id") == asked:
                 return message["content"]
         return None
+
+    def _watch(self):
+        """What the limits of one process do not see: all of them together, and the folder of the sockets."""
+        import psutil
+
+        if not self.manager.is_alive():
+            raise Gone("进程死了（内存用完，或者自己退出）")
+        with contextlib.suppress(psutil.Error):
+            family = psutil.Process(self.manager.provisioner.pid).children(recursive=True)
+            if len(family) > MOST_PROCESSES:
+                raise Gone(f"进程太多（超过 {MOST_PROCESSES} 个）")
+            if sum(process.memory_info().rss for process in family) > self.limits.memory:
+                raise Gone("几个进程合起来用完了内存")
+        if (
+            len(os.listdir(self.folder)) > MOST_PROCESSES
+            or sum(f.stat().st_size for f in os.scandir(self.folder)) > 64 << 20
+        ):
+            raise Gone("往不该写的地方写了太多")
 
     def ask(self, name):
         """The function that :class:`~d2lutils.grading.values.Proxy` needs to call ``name`` in the kernel."""
@@ -120,7 +141,9 @@ class Student:
             try:
                 content = self.run("", f"{module}.answer({name!r}, {arguments!r}, globals())")
             except TimeoutError:
-                raise ValueError(f"超过 {self.limits.call_seconds:g} 秒") from None
+                raise Wrong(
+                    f"{name} 运行超过 {self.limits.call_seconds:g} 秒，没有结果。", "有没有停不下来的循环？"
+                ) from None
             found = content.get("user_expressions", {}).get("it", {})
             try:
                 return ast.literal_eval(found["data"]["text/plain"])
@@ -130,47 +153,58 @@ class Student:
         return call
 
 
-def examine_notebook(text, name, limits, hidden=()):
+def examine_notebook(text, name, limits):
     """Run a submission and examine its exercises; never raises for what the notebook holds.
 
     Args:
         text: of the .ipynb. name: its file name, which may say the chapter. limits: :class:`Limits`.
-        hidden: folders that the submission must not see, such as the other submissions'.
 
     Returns:
-        dict: ``results`` (exercise id to "passed", "wrong", "unanswered" or "lost"), ``hints`` of the wrong ones,
-        ``note`` (Chinese, what went wrong with the whole), ``seconds``, ``sandbox``.
+        dict: ``results`` (exercise id to "passed", "wrong", "unanswered" or "lost"), ``remarks`` (id to the hint or
+        what else there is to say), ``note`` (Chinese, what went wrong with the whole), ``seconds``, ``sandbox``.
     """
-    start, outcome = time.monotonic(), {"results": {}, "hints": {}, "note": "", "seconds": 0.0, "sandbox": ""}
-    outcome["sandbox"] = kind = sandbox.strongest() if limits.sandbox == "auto" else sandbox.NONE
+    start, outcome = time.monotonic(), {"results": {}, "remarks": {}, "note": "", "seconds": 0.0}
+    outcome["sandbox"] = limits.sandbox
     try:
         cells = _code_cells(text)
     except ValueError as error:
-        return {**outcome, "note": f"不是笔记本：{error}"}
+        return {**outcome, "note": f"文件是空的、损坏了，或者不是笔记本（{error}）"}
     wanted = _wanted(cells, name)
     outcome["results"] = {exercise.id: "lost" for exercise in wanted}
     if not wanted:
         return {**outcome, "note": "没有找到练习"}
-    if kind == sandbox.NONE and limits.sandbox == "auto":
-        return {**outcome, "note": "这台机器没有隔离的手段，没有运行"}
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        try:
-            with Student(limits, kind, folder, hidden) as student:
-                _examine(student, cells, wanted, outcome)
-        except Gone as gone:
-            outcome["note"] = str(gone)
+    if not sandbox.works(limits.sandbox):
+        return {**outcome, "note": f"这台机器没有 {limits.sandbox}，没有运行", "transient": True}
+    folder = tempfile.mkdtemp()
+    try:
+        with Student(limits, folder) as student:
+            _examine(student, cells, wanted, outcome)
+    except Gone as gone:
+        outcome["note"] = str(gone)
+    finally:
+        subprocess.run(["rm", "-rf", folder], check=False)  # whatever was piled up in it
     return {**outcome, "seconds": round(time.monotonic() - start, 1)}
 
 
 def _examine(student, cells, wanted, outcome):
     """Run the cells, then examine each exercise; what is done stands in the outcome even if the kernel goes."""
-    errors = sum(_fails(student, source) for source in cells)
-    outcome["note"] = f"{errors} 格出错" if errors else ""
+    errors = [said for number, source in enumerate(cells, start=1) if (said := _fails(student, number, source))]
+    outcome["note"] = "；".join(errors[:3]) + ("……" if len(errors) > 3 else "")
     for exercise in wanted:
-        result = exercises.examine(exercise, Proxy(student.ask(exercise.name)))
+        result = exercises.examine(exercise, Proxy(student.ask(exercise.name)), _prediction(student, exercise))
         outcome["results"][exercise.id] = result.status
-        if result.status == "wrong":
-            outcome["hints"][exercise.id] = f"{result.message}{result.hint}"
+        if said := f"{result.message}{result.hint}":
+            outcome["remarks"][exercise.id] = said[:REMARK]
+
+
+def _prediction(student, exercise):
+    """What the reader predicted: the variable ``prediction``, None if there is nothing to predict."""
+    if not exercise.predictions:
+        return None
+    try:
+        return Proxy(student.ask("prediction"))()
+    except (Unanswered, Wrong):
+        return ...
 
 
 def _code_cells(text):
@@ -180,7 +214,7 @@ def _code_cells(text):
         kept = [c for c in cells if c["cell_type"] == "code" and not set(SETUP) & set(c["metadata"].get("tags", ()))]
         return ["".join(cell["source"]) for cell in kept]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"{type(error).__name__}：{str(error)[:80]}") from None
+        raise ValueError(type(error).__name__) from None
 
 
 def _wanted(cells, name):
@@ -190,25 +224,28 @@ def _wanted(cells, name):
     return [e for c in exercises.CHAPTERS if c in mentioned for e in exercises.exercises(c) if e.examiner]
 
 
-def _fails(student, source):
-    """Run a cell; True if it raised or took too long."""
+def _fails(student, number, source):
+    """Run a cell; what went wrong in a few words, if anything did."""
     try:
-        return student.run(source).get("status") != "ok"
+        reply = student.run(source)
     except TimeoutError:
-        return True
+        return f"第 {number} 格超过 {student.limits.call_seconds:g} 秒"
+    if reply.get("status") == "ok" or TOOLS.search(source):  # the sandbox has no checks
+        return ""
+    return f"第 {number} 格出错，{reply.get('ename')}：{str(reply.get('evalue'))[:80]}"
 
 
 def main():
-    """Read ``{"text", "name", "limits", "hidden"}`` on stdin, write the outcome as JSON on stdout."""
+    """Read ``{"text", "name", "limits"}`` on stdin, write the outcome as JSON on stdout."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the kernel is ended too
     asked = json.load(sys.stdin)
     limits = Limits(**asked["limits"])
-    print(json.dumps(examine_notebook(asked["text"], asked["name"], limits, asked["hidden"])))
+    print(json.dumps(examine_notebook(asked["text"], asked["name"], limits)))
 
 
-def request(text, name, limits, hidden=()):
+def request(text, name, limits):
     """What :func:`main` reads, as text."""
-    return json.dumps({"text": text, "name": name, "limits": asdict(limits), "hidden": [str(h) for h in hidden]})
+    return json.dumps({"text": text, "name": name, "limits": asdict(limits)})
 
 
 if __name__ == "__main__":

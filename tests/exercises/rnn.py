@@ -57,6 +57,7 @@ def nll(logits, labels):
 WRONG = {
     "rnn-1": [
         (lambda X, V: np.eye(V)[X], "先转置"),
+        (lambda X, V: np.eye(V)[X].reshape(*X.T.shape, V), "不会交换两个轴"),
         (lambda X, V: X.T, "不是独热编码"),
         (lambda X, V: np.eye(X.max() + 1)[X.T], "不要从 X 里猜"),
     ],
@@ -77,6 +78,7 @@ WRONG = {
         (lambda logits, labels: np.exp(nll(logits, labels)).mean(), "先平均再取 exp"),
         (lambda logits, labels: np.exp(nll(logits, labels).sum(0)).mean(), "均匀|词典大小"),
         (lambda logits, labels: np.exp(nll(logits, labels).mean()), "溢出"),
+        (lambda logits, labels: np.exp(nll(logits - logits.max(), labels).mean()), "各减去自己的最大值"),
     ],
     "rnn-6": [
         (lambda starts, T: (starts[:-1] + T == starts[1:]).sum(), "占比应是 1"),

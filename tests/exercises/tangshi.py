@@ -89,6 +89,16 @@ def poems(firsts, form, seed, **more):
     return {first: writer().write(first, form, **{"seed": seed, **more}) for first in firsts}
 
 
+def random_poem(first, form, seed):
+    """The form is right, the characters are any of the vocabulary."""
+    rng = np.random.default_rng([seed, ord(first)])
+    num_lines, length = poetry.FORMS[form]
+    tokens = [token for token in writer().vocab.idx_to_token[100:] if len(token) == 1]
+    lines = ["".join(rng.choice(tokens, length)) for _ in range(num_lines)]
+    lines[0] = first + lines[0][1:]
+    return "".join(line + "，。"[i % 2] for i, line in enumerate(lines))
+
+
 WRONG = {
     "tangshi-2": [
         (lambda X, layers: lstm(X, layers, swap=True), "第三组是候选"),
@@ -125,6 +135,10 @@ WRONG = {
         (lambda *args: probs(*args, again=False), "重新归一"),
         (lambda logits, allowed, top_p: probs(logits, allowed, 1.0), "没有取 top-p"),
         (lambda *args: probs(*args, stable=False), "减去最大值"),
+        (
+            lambda logits, allowed, top_p: probs(np.where(allowed, logits, 0), allowed | True, top_p),
+            "还会有概率|次序反了",
+        ),
     ],
     "tangshi-8": [
         (lambda firsts, form, seed: poems(firsts, form, 0), "seed=seed"),
@@ -134,5 +148,6 @@ WRONG = {
         (lambda firsts, form, seed: {c: writer().write(form=form, seed=seed) for c in firsts}, "首字作"),
         (lambda firsts, form, seed: poems("日红山夜湖海月", "五绝", seed), "不多不少|form 传给"),
         (lambda firsts, form, seed: list(poems(firsts, form, seed).values()), "应返回字典"),
+        (lambda firsts, form, seed: {c: random_poem(c, form, seed) for c in firsts}, "随便拼"),
     ],
 }
