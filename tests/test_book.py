@@ -167,9 +167,10 @@ def test_no_serious_accessibility_violation(browser, base, pages, theme):
     context = browser.new_context(color_scheme=theme)
     page = context.new_page()
     serious = []
+    options = {"runOnly": ["color-contrast"]} if theme == "dark" else {}  # all else is the same in both
     for address in pages:
         page.goto(base + address, wait_until="networkidle")
-        for violation in Axe().run(page).response["violations"]:
+        for violation in Axe().run(page, options=options).response["violations"]:
             if violation["impact"] in ("serious", "critical"):
                 where = [node["target"] for node in violation["nodes"]][:3]
                 serious.append(f"{address}: {violation['id']}: {violation['help']} {where}")
