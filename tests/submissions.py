@@ -22,7 +22,7 @@ TRICKS = {
     "uses the network": "import socket\nsocket.create_connection(('127.0.0.1', {port}), 2).send(b'x')",
     "looks at the others": "import pathlib\nassert list(pathlib.Path({folder!r}).rglob('*.ipynb'))",
     "looks for sockets": "import glob\nassert len(glob.glob('/tmp/tmp*')) > 1",
-    "looks for the solutions": "import glob\nassert glob.glob({root!r} + '/book/**', recursive=True)",
+    "looks for the solutions": "import glob\nassert glob.glob({root!r} + '/book/*/*')",
     "looks for secrets": "import os\nassert os.environ['CLASS_SECRET']",
     "unmounts": "import os\nassert os.system('mount -o remount,rw,bind / || umount {folder}') == 0",
     "talks to its standard output": "import os\nos.write(1, b'{{}}')\nos.write(2, b'x')",

@@ -39,7 +39,8 @@ def test_headings_and_equations_are_shown_and_sentences_are_notes():
         ("notes", "开场白。"),
         ("slide", "## 第一节\n\n$$a=b$$"),
         ("notes", "一句话，然后公式：\n\n$$a=b$$\n\n再一句话。"),
-        ("subslide", "x = 1"),
+        ("subslide", "###### 第一节"),
+        ("-", "x = 1"),
     ]
 
 
