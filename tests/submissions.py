@@ -24,6 +24,8 @@ TRICKS = {
     "looks for sockets": "import glob\nassert len(glob.glob('/tmp/tmp*')) > 1",
     "looks for the solutions": "import glob\nassert glob.glob({root!r} + '/book/*/*')",
     "looks for secrets": "import os\nassert os.environ['CLASS_SECRET']",
+    "turns the kernel's knobs": "open('/proc/sys/kernel/core_pattern', 'r+').close()",
+    "fills the root": "open('/dev/f', 'w')",
     "unmounts": "import os\nassert os.system('mount -o remount,rw,bind / || umount {folder}') == 0",
     "talks to its standard output": "import os\nos.write(1, b'{{}}')\nos.write(2, b'x')",
 }
@@ -36,6 +38,12 @@ FAILING = {
     ),
     "exits": ("import os\nos._exit(3)", LOST),
     "cannot be interrupted": ("import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass", LOST),
+    "piles up files": (
+        "import os\nfrom ipykernel.kernelapp import IPKernelApp\n"
+        "folder = os.path.dirname(IPKernelApp.instance().abs_connection_file)\n"
+        "for i in range(99): open(os.path.join(folder, str(i)), 'w').close()",
+        LOST,
+    ),
     "kills its kernel": ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", LOST),
 }
 CHEATS = {

@@ -64,6 +64,9 @@ def test_two_hundred_submissions_of_every_kind(tmp_path, listener, monkeypatch):
         assert book.read_bytes() == ours
         for name in ("looks at the others", "looks for sockets", "looks for the solutions", "unmounts"):
             assert "AssertionError" in rows[name]["note"], name
+        for name in ("writes into the book", "turns the kernel's knobs", "fills the root"):
+            assert "Read-only" in rows[name]["note"], name
+        assert "不该写的地方" in rows["piles up files"]["note"]
     assert "KeyError" in rows["looks for secrets"]["note"]
     assert "进程太多" in rows["starts many processes"]["note"]
     assert "合起来用完了内存" in rows["fills memory with its children"]["note"]
@@ -163,6 +166,7 @@ def test_without_a_sandbox_nothing_runs_unless_trusted(small, monkeypatch, capsy
 
 def test_links_results_and_hidden_files_are_no_submissions(small):
     (small / "link.ipynb").symlink_to(small / "anna.ipynb")
+    (small / "loop.ipynb").symlink_to(small / "loop.ipynb")
     (small / ".ipynb_checkpoints").mkdir()
     (small / ".ipynb_checkpoints" / "anna.ipynb").write_text("{}")
     (small / "out").mkdir()
@@ -229,7 +233,18 @@ def test_values_travel_both_ways():
     assert values.decode(values.encode(object())) != values.decode(values.encode(object()))
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"array": 3}', '{"array": ["O", [1], ""]}', '{"evil": []}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        '{"array": 3}',
+        '{"array": ["O", [1], ""]}',
+        '{"evil": []}',
+        "[" * 100_000,
+        '{"array": ["<f8", [20000000, 0], ""]}',
+    ],
+)
 def test_a_forged_value_is_an_error_and_nothing_else(text):
     with pytest.raises(ValueError, match=r".+"):
         values.decode(text)

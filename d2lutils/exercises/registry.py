@@ -135,9 +135,7 @@ def examine(exercise, answer, prediction=None, seed=None):
         return Result("unanswered", str(why))
     except Wrong as wrong:
         return Result("wrong", str(wrong), wrong.hint)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # the answer is of a kind that the examiner did not think of
+    except (Exception, SystemExit) as error:  # the answer is of a kind that the examiner did not think of
         said = f"返回值的样子不对，检查它时出现 {type(error).__name__}：{error}。"
         return Result("wrong", said, "对照题目里写的返回值：几样东西、什么类型、什么形状。")
     if not exercise.predictions or prediction is None:

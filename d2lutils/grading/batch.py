@@ -14,13 +14,13 @@ from pathlib import Path
 
 from .. import exercises
 from ..bar import progress_bar
-from .worker import request
+from .worker import OVERSIZE, request
 
 __all__ = ["grade_folder", "grade_one", "load_rows", "rubric"]
 
 ROWS = "rows.jsonl"
 FIELDS = ("file", "key", "results", "remarks", "note", "seconds", "sandbox")
-LARGEST = 100 << 20  # bytes of a notebook
+LARGEST = 20 << 20  # bytes of a notebook
 _running = set()  # worker processes of this process
 
 
@@ -66,7 +66,11 @@ def grade_folder(folder, out, limits, workers=None, scheduler=None, again=False)
     folder, out = Path(folder), Path(out)
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder; give the folder that holds the submitted notebooks")
-    paths = {_name(path, folder): path for path in sorted(folder.rglob("*.ipynb")) if _counts(path, folder, out)}
+    paths = {
+        _name(path, folder): path
+        for path in sorted(folder.rglob("*.[iI][pP][yY][nN][bB]"))
+        if _counts(path, folder, out)
+    }
     if not paths:
         raise ValueError(f"there is no notebook (.ipynb) below {folder}")
     out.mkdir(parents=True, exist_ok=True)
@@ -160,9 +164,10 @@ def _on_dask(paths, limits, scheduler):
 def _counts(path, folder, out):
     """A submission: a file, not hidden, not a link to somebody else's, not our own result."""
     inside = path.relative_to(folder).parts
+    if path.is_symlink() or not path.is_file() or any(part.startswith(".") for part in inside):
+        return False
     ours = out.resolve() != folder.resolve() and out.resolve() in path.resolve().parents
-    ours = ours and folder.resolve() in out.resolve().parents
-    return path.is_file() and not path.is_symlink() and not ours and not any(part.startswith(".") for part in inside)
+    return not (ours and folder.resolve() in out.resolve().parents)
 
 
 def _name(path, folder):
@@ -173,7 +178,7 @@ def _text(path):
     """A notebook's text; what cannot be read is graded as no notebook."""
     try:
         if path.stat().st_size > LARGEST:
-            return f"larger than {LARGEST >> 20} MiB"
+            return OVERSIZE
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         return str(error)

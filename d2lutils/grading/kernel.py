@@ -7,7 +7,8 @@ from ipykernel.iostream import OutStream
 
 __all__ = ["Quiet", "main"]
 
-FILE_BYTES = 64 << 20  # the largest file that a submission may write
+FILE_BYTES = 16 << 20  # the largest file that a submission may write
+FILES = 128  # open at once
 PROCESSES = 256
 
 
@@ -23,7 +24,7 @@ def main(argv=None):
     import resource
 
     memory, connection = (argv or sys.argv[1:])[:2]
-    bounds = {"AS": int(memory), "FSIZE": FILE_BYTES, "CORE": 0, "NPROC": PROCESSES}
+    bounds = {"AS": int(memory), "FSIZE": FILE_BYTES, "NOFILE": FILES, "CORE": 0, "NPROC": PROCESSES}
     for name, bound in bounds.items():
         kind = getattr(resource, f"RLIMIT_{name}")
         hard = resource.getrlimit(kind)[1]

@@ -16,7 +16,7 @@ def write_csv(rows, path):
     """A row a notebook: file, passed, total, each exercise, note, seconds; in UTF-8 with a byte-order mark."""
     ids = [item.id for name in exercises.CHAPTERS for item in _items(rows, name)]
     text = io.StringIO()
-    table = csv.writer(text)
+    table = csv.writer(text, quoting=csv.QUOTE_ALL)
     table.writerow(["file", "passed", "total", *ids, "note", "seconds"])
     for row in rows:
         results = row["results"]

@@ -3,6 +3,7 @@
 import base64
 import inspect
 import json
+import math
 from itertools import islice
 
 import numpy as np
@@ -104,6 +105,8 @@ def _unpack(value):
         dtype, shape, data = data
         if np.dtype(dtype).kind not in KINDS:
             raise ValueError(f"arrays of {dtype} do not travel")
+        if math.prod(max(int(size), 1) for size in shape) > LARGEST:  # also of an array without elements
+            raise ValueError(f"shape {shape} is too large")
         return np.frombuffer(base64.b64decode(data), dtype).reshape(shape).copy()[()]
     if kind == "dict":
         return {_unpack(key): _unpack(item) for key, item in data}

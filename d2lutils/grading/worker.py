@@ -7,9 +7,11 @@ not even listened to.
 
 import ast
 import contextlib
+import ctypes
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -18,6 +20,9 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import Empty
+
+import psutil
+import zmq
 
 from .. import exercises
 from ..exercises.expect import Wrong
@@ -29,8 +34,9 @@ __all__ = ["Limits", "examine_notebook", "main"]
 
 TOOLS = re.compile(r"\b(check|progress)\(")
 CALLED = re.compile(r"""\bcheck\(\s*["']([a-z0-9-]+-\d+)["']""")
-MOST_PROCESSES = 64
+MOST_PROCESSES = MOST_FILES = 64
 LARGEST_ANSWER = 32 << 20  # bytes of a reply
+OVERSIZE = "too large to be read"
 REMARK = 400  # characters of a remark that are kept
 SETUP = ("setup", "injected-parameters")  # cells that are not the student's
 
@@ -73,11 +79,10 @@ class Student:
         self.manager.kernel_spec.interrupt_mode = "message"  # a signal would end the sandbox around it
 
     def __enter__(self):
-        import zmq
-
         quiet = subprocess.DEVNULL
         self.manager.start_kernel(cwd=self.folder, stdin=quiet, stdout=quiet, stderr=quiet)
         self.manager.context.setsockopt(zmq.MAXMSGSIZE, LARGEST_ANSWER)
+        self.manager.context.setsockopt(zmq.RCVHWM, 4)
         self.client = self.manager.blocking_client()
         self.client.shell_channel.start()
         try:
@@ -88,11 +93,24 @@ class Student:
         return self
 
     def __exit__(self, *_):
+        family = self._family()  # one that freed itself from the sandbox's own end is ended by hand
         self.client.stop_channels()
         self.manager.shutdown_kernel(now=True)
+        for process in family:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+
+    def _family(self):
+        """The processes of the submission, as far as they are still there."""
+        try:
+            return psutil.Process(self.manager.provisioner.pid).children(recursive=True)
+        except psutil.Error:
+            return []
 
     def run(self, code, expression="0", seconds=None):
         """Run code and evaluate an expression; the content of the kernel's reply. Raises Gone or TimeoutError."""
+        if time.monotonic() > self.end:
+            raise Gone(f"总时间超过 {self.limits.seconds:g} 秒")
         asked = self.client.execute(code, silent=True, store_history=False, user_expressions={"it": expression})
         stop = min(self.end, time.monotonic() + (seconds or self.limits.call_seconds))
         if (reply := self._reply(asked, stop)) is not None:
@@ -117,20 +135,18 @@ class Student:
 
     def _watch(self):
         """What the limits of one process do not see: all of them together, and the folder of the sockets."""
-        import psutil
-
         if not self.manager.is_alive():
             raise Gone("进程死了（内存用完，或者自己退出）")
-        with contextlib.suppress(psutil.Error):
-            family = psutil.Process(self.manager.provisioner.pid).children(recursive=True)
-            if len(family) > MOST_PROCESSES:
-                raise Gone(f"进程太多（超过 {MOST_PROCESSES} 个）")
-            if sum(process.memory_info().rss for process in family) > self.limits.memory:
-                raise Gone("几个进程合起来用完了内存")
-        if (
-            len(os.listdir(self.folder)) > MOST_PROCESSES
-            or sum(f.stat().st_size for f in os.scandir(self.folder)) > 64 << 20
-        ):
+        family, used = self._family(), 0
+        for process in family:
+            with contextlib.suppress(psutil.Error):
+                used += process.memory_info().rss
+        if len(family) > MOST_PROCESSES:
+            raise Gone(f"进程太多（超过 {MOST_PROCESSES} 个）")
+        if used > self.limits.memory:
+            raise Gone("几个进程合起来用完了内存")
+        inside = [os.path.join(where, name) for where, _, files in os.walk(self.folder) for name in (*files, "")]
+        if len(inside) > MOST_FILES or sum(os.lstat(path).st_size for path in inside) > MOST_FILES << 20:
             raise Gone("往不该写的地方写了太多")
 
     def ask(self, name):
@@ -165,6 +181,8 @@ def examine_notebook(text, name, limits):
     """
     start, outcome = time.monotonic(), {"results": {}, "remarks": {}, "note": "", "seconds": 0.0}
     outcome["sandbox"] = limits.sandbox
+    if text == OVERSIZE:
+        return {**outcome, "note": "文件太大；清除输出再交"}
     try:
         cells = _code_cells(text)
     except ValueError as error:
@@ -181,6 +199,8 @@ def examine_notebook(text, name, limits):
             _examine(student, cells, wanted, outcome)
     except Gone as gone:
         outcome["note"] = str(gone)
+    except Exception as error:  # it found a way to confuse us: what is known stays
+        outcome["note"] = f"评不下去（{type(error).__name__}）"
     finally:
         subprocess.run(["rm", "-rf", folder], check=False)  # whatever was piled up in it
     return {**outcome, "seconds": round(time.monotonic() - start, 1)}
@@ -237,10 +257,20 @@ def _fails(student, number, source):
 
 def main():
     """Read ``{"text", "name", "limits"}`` on stdin, write the outcome as JSON on stdout."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the kernel is ended too
     asked = json.load(sys.stdin)
     limits = Limits(**asked["limits"])
+    for number in (signal.SIGTERM, signal.SIGALRM):  # the kernel is ended too
+        signal.signal(number, _stop)
+    signal.alarm(int(limits.seconds) + 60)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG: no worker outlives its grader
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (max(limits.memory, 4 << 30), hard))
     print(json.dumps(examine_notebook(asked["text"], asked["name"], limits)))
+
+
+def _stop(number, frame):
+    raise Gone("评分超时" if number == signal.SIGALRM else "评分被中断")
 
 
 def request(text, name, limits):
