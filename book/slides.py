@@ -68,6 +68,10 @@ def _code(cell):
     """A code cell; without its source where the page hides it or it is too long to read from afar."""
     cell = nbformat.from_dict(cell)
     hidden = "hide-input" in cell.metadata.get("tags", ()) or (cell.outputs and cell.source.count("\n") >= LONG)
+    alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+    for output in cell.outputs:
+        if alt and "data" in output:
+            output.metadata["alt"] = alt
     cell.metadata = nbformat.from_dict({"slideshow": {"slide_type": "-"}, "tags": ["no-input"] if hidden else []})
     return cell
 

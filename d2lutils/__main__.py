@@ -116,6 +116,7 @@ def grade(args):
         )
     limits = Limits(args.call_seconds, args.seconds, int(args.memory * 2**30), args.sandbox)
     stopped = False
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a script started us without
     try:
         grade_folder(args.folder, out, limits, args.workers, args.scheduler, args.again)
     except KeyboardInterrupt:

@@ -1,6 +1,7 @@
-"""What several tests share: where the real data is, and a clean data environment."""
+"""What several tests share: where the real data is, a clean data environment, one browser."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -17,6 +18,16 @@ SHARED = ROOT.parent / "shared"
 if (SHARED / "data").is_dir():
     os.environ.setdefault("D2LUTILS_DATA", str(SHARED / "data"))
 
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+]
+
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="CHROMIUM MISSING: the built pages are not tested")
 needs_real_data = pytest.mark.skipif(
     "D2LUTILS_DATA" not in os.environ, reason="REAL DATA MISSING: set D2LUTILS_DATA to the folder that holds it"
 )
@@ -38,3 +49,13 @@ def empty_cache(tmp_path, monkeypatch):
     monkeypatch.delenv("D2LUTILS_DATA", raising=False)
     monkeypatch.setenv("D2LUTILS_CACHE", str(cache))
     return cache
+
+
+@pytest.fixture(scope="session")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()

@@ -4,7 +4,6 @@ import functools
 import http.server
 import itertools
 import json
-import shutil
 import subprocess
 import sys
 import threading
@@ -13,20 +12,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import ROOT, needs_browser
 
 BUILD_LIMIT = 60  # seconds for the HTML of all pages; the budget is 10 on a quiet machine
 SCREENSHOTS = ROOT / "_build" / "screenshots"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-first-run",
-]
-
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="CHROMIUM MISSING: the built pages are not tested")
 
 
 @pytest.fixture(scope="session")
@@ -61,16 +50,6 @@ def base(site):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
 """Slides: what a room looks at, the prose as notes, nothing from outside."""
 
 import re
-import shutil
 
 import nbformat
 import pytest
 import slides
+from conftest import needs_browser
 
 import notebooks
 
@@ -79,25 +79,19 @@ def test_a_deck_loads_nothing_from_outside(deck):
     assert html.count('<aside class="notes">') > 10
 
 
-def test_a_deck_shows_itself_in_a_browser(deck):
-    chromium = shutil.which("chromium")
-    if not chromium:
-        pytest.skip("CHROMIUM MISSING: install it to see the slides tested")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page()
-        asked, failed = [], []
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("requestfailed", lambda request: failed.append(request.url))
-        page.on("pageerror", lambda error: failed.append(str(error)))
-        page.goto(deck.as_uri())
-        page.wait_for_function("window.Reveal && Reveal.isReady() && document.querySelector('mjx-container')")
-        assert page.evaluate("Reveal.getTotalSlides()") > 20
-        assert [url for url in asked if not url.startswith("file:")] == []
-        assert failed == []
-        browser.close()
+@needs_browser
+def test_a_deck_shows_itself_in_a_browser(deck, browser):
+    page = browser.new_page()
+    asked, failed = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("requestfailed", lambda request: failed.append(request.url))
+    page.on("pageerror", lambda error: failed.append(str(error)))
+    page.goto(deck.as_uri())
+    page.wait_for_function("window.Reveal && Reveal.isReady() && document.querySelector('mjx-container')")
+    assert page.evaluate("Reveal.getTotalSlides()") > 20
+    assert [url for url in asked if not url.startswith("file:")] == []
+    assert failed == []
+    page.close()
 
 
 def test_unknown_chapters_are_named(monkeypatch):
