@@ -47,7 +47,8 @@ FAILING = {
     "kills its kernel": ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", LOST),
 }
 CHEATS = {
-    "imports the reference": "from d2lutils.exercises import rnn\nrnn_forward = rnn._forward",
+    "imports the reference": "from d2lutils.exercises.rnn import rnn_states\n"
+    "rnn_forward = lambda *a: (rnn_states(*a)[1:], rnn_states(*a)[-1])",
     "speaks in broken tongues": "def one_hot_steps(X, V):\n"
     "    raise ValueError('\\ud800 x\\u2028y\\x85z' + 'A' * 10**6)",
     "replaces the check": "import d2lutils.exercises as e\ne.examine = lambda *a, **k: e.Result('passed')",

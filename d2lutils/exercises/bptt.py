@@ -3,29 +3,13 @@
 import numpy as np
 
 from .expect import close, items, that
+from .reference import jacobian
 from .registry import Chapter
+from .rnn import rnn_states
 
 __all__ = ["chapter"]
 
 chapter = Chapter("bptt", "通过时间反向传播")
-
-
-def _jacobian(function, x, eps=1e-5):
-    """Central differences: shape of the value, then shape of ``x``."""
-    columns = []
-    for place in np.ndindex(x.shape):
-        step = np.zeros_like(x)
-        step[place] = eps
-        columns.append((function(x + step) - function(x - step)) / (2 * eps))
-    return np.moveaxis(np.array(columns), 0, -1).reshape(*np.shape(columns[0]), *x.shape)
-
-
-def _states(X, H, W_xh, W_hh, b_h):
-    """All states with the first one before them, (T + 1, n, h)."""
-    states = [H]
-    for X_t in X:
-        states.append(np.tanh(X_t @ W_xh + states[-1] @ W_hh + b_h))
-    return np.stack(states)
 
 
 @chapter.code(
@@ -39,7 +23,7 @@ def step_jacobian(answer, rng):
     W_hh, drive = rng.normal(size=(num_hiddens, num_hiddens)), rng.normal(size=num_hiddens)
     previous = rng.uniform(-1, 1, num_hiddens)
     H = np.tanh(drive + previous @ W_hh)
-    right = _jacobian(lambda state: np.tanh(drive + state @ W_hh), previous)
+    right = jacobian(lambda state: np.tanh(drive + state @ W_hh), previous)
     slope = 1 - H**2
     slips = [
         (right.T, "行和列反了：第 a 行是输出的第 a 个数，第 b 列是输入的第 b 个数。"),
@@ -174,16 +158,16 @@ def rnn_backward(answer, rng):
     X, H_0 = rng.normal(size=(num_steps, batch_size, num_inputs)), rng.uniform(-1, 1, (batch_size, num_hiddens))
     W_xh, W_hh, b_h = (rng.normal(size=s) for s in ((num_inputs, num_hiddens), (num_hiddens, num_hiddens), num_hiddens))
     dH = rng.normal(size=(num_steps, batch_size, num_hiddens))
-    H = _states(X, H_0, W_xh, W_hh, b_h)
+    H = rnn_states(X, H_0, W_xh, W_hh, b_h)
 
     def loss(W_xh=W_xh, W_hh=W_hh, b_h=b_h, H_0=H_0):
-        return (dH * _states(X, H_0, W_xh, W_hh, b_h)[1:]).sum()
+        return (dH * rnn_states(X, H_0, W_xh, W_hh, b_h)[1:]).sum()
 
     right = [
-        _jacobian(lambda W: loss(W_xh=W), W_xh),
-        _jacobian(lambda W: loss(W_hh=W), W_hh),
-        _jacobian(lambda b: loss(b_h=b), b_h),
-        _jacobian(lambda start: loss(H_0=start), H_0),
+        jacobian(lambda W: loss(W_xh=W), W_xh),
+        jacobian(lambda W: loss(W_hh=W), W_hh),
+        jacobian(lambda b: loss(b_h=b), b_h),
+        jacobian(lambda start: loss(H_0=start), H_0),
     ]
     args = X, H, dH, W_hh
     wrong = [
@@ -224,7 +208,7 @@ def truncated_gradient(answer, rng):
     num_steps, batch_size, num_hiddens, K = 10, 2, 3, 4
     W_hh = rng.normal(size=(num_hiddens, num_hiddens))
     drive = rng.normal(size=(num_steps, batch_size, num_hiddens)) * 0.5
-    H = _states(drive, rng.uniform(-1, 1, (batch_size, num_hiddens)), np.eye(num_hiddens), W_hh, 0)
+    H = rnn_states(drive, rng.uniform(-1, 1, (batch_size, num_hiddens)), np.eye(num_hiddens), W_hh, 0)
     dH = rng.normal(size=drive.shape)
 
     def segments(starts):

@@ -3,15 +3,12 @@
 import numpy as np
 
 from .expect import close, items
+from .reference import jacobian, sigmoid
 from .registry import Chapter
 
 __all__ = ["chapter"]
 
 chapter = Chapter("gru", "门控循环单元")
-
-
-def _sigmoid(x):
-    return 1 / (1 + np.exp(-x))
 
 
 def _weights(rng, num_inputs, num_hiddens, groups):
@@ -32,9 +29,9 @@ def gru_step(answer, rng):
     X, H = rng.normal(size=(batch_size, num_inputs)), rng.uniform(-1, 1, (batch_size, num_hiddens))
 
     def step(W_xz, W_hz, b_z, W_xr, W_hr, b_r, W_xh, W_hh, b_h, kind=""):
-        Z, R = _sigmoid(X @ W_xz + H @ W_hz + b_z), _sigmoid(X @ W_xr + H @ W_hr + b_r)
+        Z, R = sigmoid(X @ W_xz + H @ W_hz + b_z), sigmoid(X @ W_xr + H @ W_hr + b_r)
         product = {"before": (R * H) @ W_hh, "open": H @ W_hh}.get(kind, R * (H @ W_hh))
-        bend = _sigmoid if kind == "sigmoid" else np.tanh
+        bend = sigmoid if kind == "sigmoid" else np.tanh
         H_tilde = bend(R * (H @ W_hh + b_h) + X @ W_xh if kind == "bias" else X @ W_xh + product + b_h)
         if kind == "all":
             H_tilde = np.tanh(R * (X @ W_xh + H @ W_hh) + b_h)
@@ -62,7 +59,7 @@ def _run(XW, H, W_h, kind=""):
     h, states, start = H.shape[-1], [], H
     for XW_t in XW:
         HW = (start if kind == "start" else H) @ W_h
-        gates = _sigmoid(XW_t[..., : 2 * h] + HW[..., : 2 * h])
+        gates = sigmoid(XW_t[..., : 2 * h] + HW[..., : 2 * h])
         Z, R = gates[..., :h], gates[..., h:]
         if kind == "order":
             Z, R = R, Z
@@ -125,9 +122,9 @@ def lstm_step(answer, rng):
     def step(params, bend=np.tanh, kind=""):
         groups = zip(params[::3], params[1::3], params[2::3], strict=True)
         A_i, A_f, A_o, A_c = (X @ W_x + H @ W_h + b for W_x, W_h, b in groups)
-        enter, keep, show = _sigmoid(A_i), _sigmoid(A_f), _sigmoid(A_o)
+        enter, keep, show = sigmoid(A_i), sigmoid(A_f), sigmoid(A_o)
         new = (1 - enter if kind == "tied" else keep) * C + enter * bend(A_c)
-        shown = {"bare": new, "old": np.tanh(C), "sigmoid": _sigmoid(new)}.get(kind, np.tanh(new))
+        shown = {"bare": new, "old": np.tanh(C), "sigmoid": sigmoid(new)}.get(kind, np.tanh(new))
         return (1 if kind == "closed" else show) * shown, new
 
     i, f, o, c = (params[k : k + 3] for k in (0, 3, 6, 9))
@@ -138,7 +135,7 @@ def lstm_step(answer, rng):
         ((memory, hidden), "次序反了：先返回 H，再返回 C。"),
         (step(f + i + o + c), f"I 和 F 反了：F 乘旧的记忆，I 乘候选。{order}"),
         (step(i + f + c + o), order),
-        (step(params, _sigmoid), "候选用 tanh，只有三扇门才用 σ。"),
+        (step(params, sigmoid), "候选用 tanh，只有三扇门才用 σ。"),
         (step(params, kind="tied"), "这是 GRU 的做法：一扇门管两头。LSTM 的 F 和 I 是两扇各自的门。"),
         (step(no_bias), "少了偏置。"),
         (step(params, kind="bare"), "露出之前还要过一次 tanh：H = O * np.tanh(C)。"),
@@ -179,16 +176,6 @@ def mean_settings(answer, rng):
     close(got[1], theta / N, "阈值和梯度比大小：梯度小到几分之几，阈值也要小到几分之几。", threshold, "阈值")
 
 
-def _differences(function, x, eps=1e-5):
-    """Gradient of a scalar function by central differences."""
-    grad = np.zeros_like(x)
-    for place in np.ndindex(x.shape):
-        step = np.zeros_like(x)
-        step[place] = eps
-        grad[place] = (function(x + step) - function(x - step)) / (2 * eps)
-    return grad
-
-
 @chapter.code(
     "先重置的反向传播",
     stars=3,
@@ -204,7 +191,7 @@ def reset_before_backward(answer, rng):
     zero = np.zeros_like(H)
 
     def gates(H, z=zero, r=zero, h=zero):
-        Z, R = _sigmoid(A_z + H @ W_hz + z), _sigmoid(A_r + H @ W_hr + r)
+        Z, R = sigmoid(A_z + H @ W_hz + z), sigmoid(A_r + H @ W_hr + r)
         return Z, R, np.tanh(A_h + (R * H) @ W_hh + h)
 
     def loss(H, **moved):
@@ -212,8 +199,8 @@ def reset_before_backward(answer, rng):
         return (delta * (Z * H + (1 - Z) * H_tilde)).sum()
 
     Z, R, H_tilde = gates(H)
-    gamma_z, gamma_r, gamma_h = (_differences(lambda a, name=name: loss(H, **{name: a}), zero) for name in "zrh")
-    right = _differences(loss, H)
+    gamma_z, gamma_r, gamma_h = (jacobian(lambda a, name=name: loss(H, **{name: a}), zero) for name in "zrh")
+    right = jacobian(loss, H)
     bend, P = 1 - H_tilde**2, gamma_h @ W_hh.T
     to_z, to_r = gamma_z @ W_hz.T, gamma_r @ W_hr.T
     wrong_z = [

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from .expect import close, items, numbers, that
+from .reference import sigmoid
 from .registry import Chapter
 
 __all__ = ["chapter"]
@@ -42,10 +43,6 @@ def from_gluon(answer, rng):
         close(one, expected, "偏置 (3h,) 也要能拆：一维数组的 .T 就是它自己。", [], name)
 
 
-def _sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
 def _gluon_step(X, H, W_x, W_h, b_x, b_h, kind=""):
     """A step of gluon's GRU; ``kind`` names a slip."""
     X_r, X_z, X_n = np.split(X @ W_x.T + b_x, 3, axis=1)
@@ -53,7 +50,7 @@ def _gluon_step(X, H, W_x, W_h, b_x, b_h, kind=""):
     W_n, b_n = np.split(W_h, 3)[2], np.split(b_h, 3)[2]
     if kind == "order":
         X_r, X_z, H_r, H_z = X_z, X_r, H_z, H_r
-    R, Z = _sigmoid(X_r + H_r), _sigmoid(X_z + H_z)
+    R, Z = sigmoid(X_r + H_r), sigmoid(X_z + H_z)
     inside = {
         "outside": X_n + R * (H_n - b_n) + b_n,
         "early": X_n + (R * H) @ W_n.T + b_n,

@@ -3,23 +3,13 @@
 import numpy as np
 
 from .expect import close, equal, items, numbers, that
+from .reference import jacobian
 from .registry import Chapter
 
 __all__ = ["chapter"]
 
 chapter = Chapter("mlp", "Bengio 神经概率语言模型")
 ROWS = "凡是出现过的行", "只有出现不止一次的行", "只有没出现过的行"
-
-
-def _slopes(function, at, step=1e-5):
-    """Central differences of a function of one array."""
-    out = np.zeros(at.shape)
-    for place in np.ndindex(*at.shape):
-        up, down = at.copy(), at.copy()
-        up[place] += step
-        down[place] -= step
-        out[place] = (function(up) - function(down)) / (2 * step)
-    return out
 
 
 def _cut(text, T):
@@ -168,7 +158,7 @@ def cross_entropy(answer, rng):
         (-scores[rows, y].mean(), "还没有归一：log P 等于打分减去 log Σ exp。"),
     ]
     close(loss, right, "取出每一行答案处的 log P，平均，取负。", slips, "损失")
-    slopes = _slopes(loss_of, scores)
+    slopes = jacobian(loss_of, scores)
     P = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
     slips = [
         (slopes * n, "少除了 n：损失是平均，梯度也要除以 n。"),
@@ -224,14 +214,14 @@ def shortcut_gradients(answer, rng):
     overwritten = np.zeros_like(E)
     overwritten[X] += (deep + direct).reshape(n, T, e)
     got = items(answer(params, X, dO), 2, "返回两个梯度：return dW_3, dE。")
-    dW_3 = _slopes(lambda W: loss_of(E, W), W_3)
+    dW_3 = jacobian(lambda W: loss_of(E, W), W_3)
     slips = [
         (dW_3.T, "转置了：dW_3 的形状与 W_3 相同，(T·e, V)。"),
         (dW_3 / n, "dO 里已经含有 1/n，不要再除一次。"),
         (-dW_3, "符号反了：这里求的是损失的梯度，不必变号。"),
     ]
     close(got[0], dW_3, "近路和输出层一样是一次矩阵乘法：输入的转置乘 dO。", slips, "W_3 的梯度", rtol=1e-5)
-    dE = _slopes(lambda E: loss_of(E, W_3), E)
+    dE = jacobian(lambda E: loss_of(E, W_3), E)
     slips = [
         (overwritten, "dE[X] += … 遇到重复的下标，只留下最后一次。用 np.add.at 累加。"),
         (gathered(deep), "dx 少了一项：x 有两条路通到 O，近路也要送回 dO @ W_3.T。"),

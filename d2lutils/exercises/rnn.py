@@ -34,12 +34,12 @@ def one_hot_steps(answer, rng):
     numbers(answer(single, 5), (1, 2, 5), "词典的大小由 vocab_size 给出，不要从 X 里猜：这一批里不一定有最后一个字。")
 
 
-def _forward(X, H, W_xh, W_hh, b_h):
-    states = []
+def rnn_states(X, H, W_xh, W_hh, b_h):
+    """All states with the first one before them, (T + 1, n, h)."""
+    found = [H]
     for X_t in X:
-        H = np.tanh(X_t @ W_xh + H @ W_hh + b_h)
-        states.append(H)
-    return np.stack(states), H
+        found.append(np.tanh(X_t @ W_xh + found[-1] @ W_hh + b_h))
+    return np.stack(found)
 
 
 @chapter.code(
@@ -54,10 +54,10 @@ def rnn_forward(answer, rng):
     W_xh, W_hh, b_h = (rng.normal(size=s) for s in ((num_inputs, num_hiddens), (num_hiddens, num_hiddens), num_hiddens))
     got = answer(X, H, W_xh, W_hh, b_h)
     all_states, last_state = items(got, 2, "返回每一步的隐状态和最后的隐状态：return np.stack(states), H。")
-    states, last = _forward(X, H, W_xh, W_hh, b_h)
+    right = rnn_states(X, H, W_xh, W_hh, b_h)[1:]
     fixed = np.tanh(X @ W_xh + H @ W_hh + b_h)
-    zero = _forward(X, np.zeros_like(H), W_xh, W_hh, b_h)[0]
-    no_bias = _forward(X, H, W_xh, W_hh, 0)[0]
+    zero = rnn_states(X, np.zeros_like(H), W_xh, W_hh, b_h)[1:]
+    no_bias = rnn_states(X, H, W_xh, W_hh, 0)[1:]
     linear, L = [], H
     for X_t in X:
         L = X_t @ W_xh + L @ W_hh + b_h
@@ -70,12 +70,12 @@ def rnn_forward(answer, rng):
     ]
     close(
         all_states,
-        states,
+        right,
         "对照公式 H_t = tanh(X_t W_xh + H_{t-1} W_hh + b_h)，一步一步地打印。",
         slips,
         "每一步的隐状态",
     )
-    close(last_state, last, "第二个返回值是最后一步的 H，形状 (批量, 隐藏单元数)。", [], "最后的隐状态")
+    close(last_state, right[-1], "第二个返回值是最后一步的 H，形状 (批量, 隐藏单元数)。", [], "最后的隐状态")
 
 
 @chapter.code(

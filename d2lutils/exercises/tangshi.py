@@ -5,6 +5,7 @@ import tracemalloc
 import numpy as np
 
 from .expect import close, items, numbers, that
+from .reference import sigmoid
 from .registry import Chapter
 
 __all__ = ["chapter"]
@@ -12,10 +13,6 @@ __all__ = ["chapter"]
 chapter = Chapter("tangshi", "唐诗生成")
 
 chapter.question("explain_cells", "（原练习）解释 RNN、LSTM、GRU", stars=1, minutes=15)
-
-
-def _sigmoid(x):
-    return 1 / (1 + np.exp(-x))
 
 
 def _lstm(X, layers, order=(0, 1, 2, 3), forget_memory=False, forget_hidden=False, carry=False, bias=1, squash=True):
@@ -28,8 +25,8 @@ def _lstm(X, layers, order=(0, 1, 2, 3), forget_memory=False, forget_hidden=Fals
             H_before, C_before = (H * 0 if forget_hidden else H), (C * 0 if forget_memory else C)
             parts = np.split(X_t @ W_x + H_before @ W_h + bias * b, 4, axis=1)
             I, F, C_tilde, O = (parts[place] for place in order)  # noqa: E741
-            C = _sigmoid(F) * C_before + _sigmoid(I) * np.tanh(C_tilde)
-            H = _sigmoid(O) * (np.tanh(C) if squash else C)
+            C = sigmoid(F) * C_before + sigmoid(I) * np.tanh(C_tilde)
+            H = sigmoid(O) * (np.tanh(C) if squash else C)
             outputs.append(H)
         X, state = np.stack(outputs), (H, C)
     return X

@@ -5,23 +5,12 @@ import heapq
 import numpy as np
 
 from .expect import close, equal, items, numbers, that
+from .reference import jacobian
 from .registry import Chapter
 
 __all__ = ["chapter"]
 
 chapter = Chapter("word2vec", "word2vec：理论")
-
-
-def _slopes(function, at, step=1e-5):
-    """Central differences of a function (of any shape) of one array; the differences come on the first axes."""
-    places = list(np.ndindex(*at.shape))
-    out = []
-    for place in places:
-        up, down = at.copy(), at.copy()
-        up[place] += step
-        down[place] -= step
-        out.append((function(up) - function(down)) / (2 * step))
-    return np.reshape(out, at.shape + np.shape(out[0]))
 
 
 def _softmax(scores):
@@ -80,7 +69,7 @@ def cbow_gradients(answer, rng):
         return -np.log(_softmax(U @ V[context].mean(0))[c])
 
     got = items(answer(V, U, context, c), 2, "返回两张表的梯度：return dV, dU。")
-    dV, dU = _slopes(lambda V: loss_of(V, U), V), _slopes(lambda U: loss_of(V, U), U)
+    dV, dU = jacobian(lambda V: loss_of(V, U), V), jacobian(lambda U: loss_of(V, U), U)
     v_bar = V[context].mean(0)
     error = _softmax(U @ v_bar) - (np.arange(size) == c)
     once, single = np.zeros_like(V), np.zeros_like(U)
@@ -138,7 +127,7 @@ def negative_sampling(answer, rng):
         (real + np.delete(fake, 3).sum(), "抽到真词 o 的那次也照样算：公式里的噪声是随机抽的，不挑。"),
     ]
     close(loss, right, "真的一项 -log σ(x)，假的每个一项 -log σ(-x)，加起来。", slips, "损失")
-    dv = _slopes(lambda v: loss_of(v, U), v_c)
+    dv = jacobian(lambda v: loss_of(v, U), v_c)
     positive = (1 / (1 + np.exp(-U[o] @ v_c)) - 1) * U[o]
     slips = [
         (-dv, "符号反了：误差是预测减标签，真的是 σ - 1，假的是 σ。"),
@@ -147,7 +136,7 @@ def negative_sampling(answer, rng):
         (2 * positive - dv, "假的几项符号反了：是 +σ(x) u_n。"),
     ]
     close(dv_c, dv, "每个词贡献（预测 - 标签）× u，真的和假的都加起来。", slips, "v_c 的梯度", rtol=1e-5)
-    slopes = _slopes(lambda U: loss_of(v_c, U), U)
+    slopes = jacobian(lambda U: loss_of(v_c, U), U)
     words = [o, *noise]
     errors = 1 / (1 + np.exp(-U[words] @ v_c)) - (np.arange(K + 1) == 0)
     kept, added = np.zeros_like(U), np.zeros_like(U)
@@ -226,7 +215,7 @@ def log_prob_hessian(answer, rng):
     def gradient(v):
         return U[o] - _softmax(U @ v) @ U
 
-    right = _slopes(gradient, v_c)
+    right = jacobian(gradient, v_c)
     P = _softmax(U @ v_c)
     centered = U - U.mean(0)
     slips = [

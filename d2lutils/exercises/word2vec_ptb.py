@@ -3,6 +3,7 @@
 import numpy as np
 
 from .expect import close, equal, items, numbers, that
+from .reference import jacobian, sigmoid
 from .registry import Chapter
 
 __all__ = ["chapter"]
@@ -113,28 +114,12 @@ def band_mask(answer, rng):
     close(alone, np.zeros((L, L + 2 * window)), "每个词自成一句时，一个样本也没有。", [], "每词一句时的带子")
 
 
-def _sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
 def _pair_loss(v, u, u_noise, mask, num_noise):
     """The loss by the list of pairs, one sample after another."""
     loss, M = 0.0, len(u_noise)
     for i, j in np.argwhere(mask):
         loss += np.log1p(np.exp(-v[i] @ u[j])) + num_noise / M * np.log1p(np.exp(u_noise @ v[i])).sum()
     return loss
-
-
-def _slopes(f, array, step=1e-5):
-    out = np.zeros_like(array)
-    for place in np.ndindex(array.shape):
-        before = array[place]
-        array[place] = before + step
-        above = f()
-        array[place] = before - step
-        out[place] = (above - f()) / (2 * step)
-        array[place] = before
-    return out
 
 
 @chapter.code(
@@ -173,7 +158,7 @@ def segment_gradients(answer, rng):
         (right / mask.sum(), "这里要总和，不除以样本数。"),
     ]
     close(loss, right, "-(log σ(S) · mask) 之和，加 -(log σ(−S_noise) · weight) 之和。", slips, "损失")
-    G, G_noise = (_sigmoid(S) - 1) * mask, _sigmoid(S_noise) * weight
+    G, G_noise = (sigmoid(S) - 1) * mask, sigmoid(S_noise) * weight
     wants = {
         "dv": (
             dv,
@@ -181,9 +166,9 @@ def segment_gradients(answer, rng):
             "中心词既在真样本里，也在噪声样本里，两处的梯度相加：G @ u + G_noise @ u_noise。",
             [
                 (G @ u, "只有真样本的梯度，少了噪声的那一半。"),
-                ((_sigmoid(S) - 1) @ u + G_noise @ u_noise, "带子外的格子没有损失，也就没有梯度：G 要乘 mask。"),
+                ((sigmoid(S) - 1) @ u + G_noise @ u_noise, "带子外的格子没有损失，也就没有梯度：G 要乘 mask。"),
                 (-(G @ u + G_noise @ u_noise), "符号反了：分数的梯度是预测减标签。"),
-                (G @ u + _sigmoid(S_noise) @ u_noise, "噪声的梯度也要乘 weight。"),
+                (G @ u + sigmoid(S_noise) @ u_noise, "噪声的梯度也要乘 weight。"),
                 (G @ u - G_noise @ u_noise, "噪声的标签是 0：梯度是 σ(S_noise) 乘权重，不带负号。"),
             ],
         ),
@@ -192,9 +177,9 @@ def segment_gradients(answer, rng):
             u,
             "du = G.T @ v：一列是一个上下文词，把各行中心词的梯度加起来。",
             [
-                ((_sigmoid(S) - 1).T @ v, "带子外的格子没有梯度：G 要乘 mask。"),
+                ((sigmoid(S) - 1).T @ v, "带子外的格子没有梯度：G 要乘 mask。"),
                 (-G.T @ v, "符号反了：分数的梯度是预测减标签，σ(S) − 1。"),
-                ((_sigmoid(S) * mask).T @ v, "真样本的标签是 1：分数的梯度是 σ(S) − 1，不是 σ(S)。"),
+                ((sigmoid(S) * mask).T @ v, "真样本的标签是 1：分数的梯度是 σ(S) − 1，不是 σ(S)。"),
             ],
         ),
         "du_noise": (
@@ -202,14 +187,18 @@ def segment_gradients(answer, rng):
             u_noise,
             "du_noise = G_noise.T @ v。",
             [
-                (_sigmoid(S_noise).T @ v, "噪声的梯度也要乘 weight。"),
+                (sigmoid(S_noise).T @ v, "噪声的梯度也要乘 weight。"),
                 (-G_noise.T @ v, "噪声的标签是 0：梯度是 σ(S_noise) 乘权重，不带负号。"),
-                (((_sigmoid(S_noise) - 1) * weight).T @ v, "噪声的标签是 0：σ(S_noise) − 0，不减 1。"),
+                (((sigmoid(S_noise) - 1) * weight).T @ v, "噪声的标签是 0：σ(S_noise) − 0，不减 1。"),
             ],
         ),
     }
     for name, (ours, array, hint, slips) in wants.items():
-        slopes = _slopes(lambda: _pair_loss(v, u, u_noise, mask, num_noise), array)
+
+        def loss(moved, array=array):
+            return _pair_loss(*(moved if each is array else each for each in (v, u, u_noise)), mask, num_noise)
+
+        slopes = jacobian(loss, array)
         close(ours, slopes, hint, slips, f"（与数值梯度相比）{name} ", rtol=1e-5)
 
 
